@@ -940,34 +940,60 @@ static bool table_find(struct scan *s, uint64_t at, struct span *ret)
 	return ret->start <= at && at < ret->end;
 }
 
+static int span_order(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
 static void spans_read(struct scan *s)
 {
 	spans_from_file(s);
 	spans_from_dynamic(s);
 	if (!s->nfde)
 		spans_from_eh_frame(s);
+	if (s->nspan)
+		qsort(s->span, s->nspan, sizeof(*s->span), span_order);
 	s->spans_read = true;
 }
 
-/* The smallest function around an address. */
+/* How many spans start at or before an address. */
+static size_t spans_until(const struct scan *s, uint64_t at)
+{
+	size_t lo = 0, hi = s->nspan;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->span[mid].start <= at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* How many spans may start between a function's start and an address in it: its aliases, and labels. */
+#define NESTED 32
+
+/* The function around an address: the one that starts last before it. */
 static bool function_find(struct scan *s, uint64_t at, struct span *ret)
 {
-	bool found = false;
+	size_t n;
 
 	if (table_find(s, at, ret))
 		return true;
 	if (!s->spans_read)
 		spans_read(s);
-	for (size_t i = 0; i < s->nspan; i++) {
-		const struct span *f = &s->span[i];
-
-		if (at < f->start || at >= f->end)
+	n = spans_until(s, at);
+	for (size_t i = n; i > 0 && i + NESTED > n; i--) {
+		if (at >= s->span[i - 1].end)
 			continue;
-		if (!found || f->end - f->start < ret->end - ret->start)
-			*ret = *f;
-		found = true;
+		*ret = s->span[i - 1];
+		return true;
 	}
-	return found;
+	return false;
 }
 
 /* ---- walking a function ---- */
@@ -1096,7 +1122,7 @@ static void function_walk(struct scan *s, const struct span *at)
 
 /* ---- the scan ---- */
 
-enum verdict { SITE, REFUTED, UNVERIFIED };
+enum verdict { SITE, REFUTED, UNVERIFIED, OUTSIDE };
 
 /* The candidate's 0f byte is at `off` of the function that was walked. */
 static enum verdict judge(struct scan *s, size_t off, struct insn_site *ret)
@@ -1126,7 +1152,7 @@ static enum verdict examine(struct scan *s, size_t off, struct insn_site *ret)
 
 	if (s->f.at.end <= at || s->f.at.start > at) {
 		if (!function_find(s, at, &f))
-			return UNVERIFIED;
+			return OUTSIDE;
 		if (f.start < src->vaddr || f.end > src->vaddr + src->len || f.end - f.start > TABLE_MAX)
 			return UNVERIFIED;
 		function_walk(s, &f);
@@ -1160,6 +1186,9 @@ static void candidate(struct scan *s, size_t off)
 	case REFUTED:
 		s->stats.refuted++;
 		break;
+	case OUTSIDE:
+		s->stats.outside++;
+		/* fall through */
 	case UNVERIFIED:
 		s->stats.unverified++;
 		break;

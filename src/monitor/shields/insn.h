@@ -91,6 +91,7 @@ struct insn_stats {
 	uint32_t sites;           /* proven to be one */
 	uint32_t refuted;         /* proven to be something else: inside another instruction */
 	uint32_t unverified;      /* neither: not patched, and the report should say so */
+	uint32_t outside;         /* of those, outside of every function known: nearly always data */
 };
 
 /* All sites of the kinds in the mask (1u << INSN_CPUID | ...), in ascending order; the caller frees
