@@ -206,6 +206,39 @@ static void test_against_zydis(void)
 	ok(!bad && hits > 100000, "decode: as the disassembler does (%d hits, %d differ)", hits, bad);
 }
 
+/* The scan's own decoding of common instructions: every opcode byte after every prefix. */
+static void test_quick_lengths(void)
+{
+	static const uint8_t prefix[] = { 0, 0x66, 0xf3, 0xf2 }, rex[] = { 0, 0x40, 0x41, 0x44, 0x48, 0x4f };
+	int bad = 0, known = 0, total = 4 * 6 * 2 * 65536;
+	uint64_t seed = 8;
+	ZydisDecoder d;
+
+	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	for (int i = 0; i < total; i++) {
+		uint8_t b[INSN_MAX + 5];
+		ZydisDecodedInstruction in;
+		int n = 0, len;
+
+		for (size_t k = 0; k < sizeof(b); k++)
+			b[k] = (uint8_t)(rng_next(&seed) >> 24);
+		if (prefix[i >> 17 & 3])
+			b[n++] = prefix[i >> 17 & 3];
+		if (rex[i >> 19])
+			b[n++] = rex[i >> 19];
+		if (i >> 16 & 1)
+			b[n++] = 0x0f;
+		b[n++] = (uint8_t)(i >> 8);
+		b[n++] = (uint8_t)i;
+		len = insn_length_quick(b);
+		known += len != 0;
+		if (len && (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&d, NULL, b, INSN_MAX, &in)) ||
+		            in.length != len))
+			bad++;
+	}
+	ok(!bad && known > total / 20, "quick lengths: as the disassembler says (%d known, %d differ)", known, bad);
+}
+
 /* ---- applying ---- */
 
 static const struct user_regs_struct before = {
@@ -786,6 +819,7 @@ int main(void)
 	test_registers();
 	test_lsl_memory();
 	test_against_zydis();
+	test_quick_lengths();
 	test_apply();
 	test_execute();
 	test_cpuid();

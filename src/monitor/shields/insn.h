@@ -100,4 +100,8 @@ struct insn_stats {
 int insn_scan(const struct insn_source *src, unsigned kinds_mask, struct insn_site **ret_sites,
               size_t *ret_n, struct insn_stats *ret_stats);
 
+/* For the suite: the length of the instruction at `bytes` (INSN_MAX of them) if it is one of the common
+ * ones that the scan decodes by itself, 0 if it asks the disassembler. */
+int insn_length_quick(const uint8_t *bytes);
+
 #endif
