@@ -231,7 +231,8 @@ static int name_frames(struct frame *f, int max, const struct place *p, uint64_t
 		name = dwfl_module_addrinfo(p->image->mod, p->vaddr, &off, &sym, NULL, NULL, NULL);
 	}
 	if (name) {
-		f[inlined].function = xstrdup(name);
+		/* a symbol's version (clock_gettime@@GLIBC_2.17) is no part of its name */
+		f[inlined].function = xasprintf("%.*s", (int)strcspn(name, "@"), name);
 		f[inlined].offset = off + back;
 	} else if (p->map) {
 		f[inlined].offset = p->image ? p->vaddr + back : pc - p->map->start + p->map->offset;

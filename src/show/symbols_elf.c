@@ -2,6 +2,7 @@
 #include "show/symbols_elf.h"
 
 #include <elf.h>
+#include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
@@ -27,25 +28,97 @@ static int find_elf(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_A
 	return im->fd;
 }
 
-/* The standard search under /usr/lib/debug. It would ask debuginfod servers as well, if the variable
- * names some: blanked in place meanwhile, since unsetting would reorder an environment that may yet be
- * handed to the guest. */
+#define DEBUG_DIR "/usr/lib/debug"
+
+static int open_debug(char *path, char **ret_file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd >= 0)
+		*ret_file = path;
+	else
+		free(path);
+	return fd;
+}
+
+static int open_by_id(const unsigned char *id, ssize_t len, char **ret_file)
+{
+	struct buf path = { 0 };
+
+	if (len < 2)
+		return -1;
+	buf_printf(&path, DEBUG_DIR "/.build-id/%02x/", id[0]);
+	for (ssize_t i = 1; i < len; i++)
+		buf_printf(&path, "%02x", id[i]);
+	buf_puts(&path, ".debug");
+	return open_debug(path.at, ret_file);
+}
+
+static bool has_id(int fd, const unsigned char *id, ssize_t len)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	const void *its;
+	bool same = elf && dwelf_elf_gnu_build_id(elf, &its) == len && !memcmp(its, id, (size_t)len);
+
+	elf_end(elf);
+	return same;
+}
+
+/* By the name that the stripped file gives: beside it, in .debug, or under /usr/lib/debug. */
+static int open_by_link(const char *file, const char *link, const unsigned char *id, ssize_t len,
+			char **ret_file)
+{
+	const char *slash = strrchr(file, '/');
+	int dir = slash ? (int)(slash - file) : 0;
+	char *const paths[] = {
+		xasprintf("%.*s/%s", dir, file, link),
+		xasprintf("%.*s/.debug/%s", dir, file, link),
+		xasprintf(DEBUG_DIR "%.*s/%s", dir, file, link),
+	};
+	int fd = -1;
+
+	for (size_t i = 0; i < countof(paths); i++) {
+		if (fd >= 0) {
+			free(paths[i]);
+			continue;
+		}
+		fd = open_debug(paths[i], ret_file);
+		if (fd < 0 || has_id(fd, id, len))
+			continue;
+		close(fd);
+		free(*ret_file);
+		*ret_file = NULL;
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Not libdwfl's standard search: where that finds nothing it loads the debuginfod client, a dozen
+ * libraries with it, and asks the network. Build ids must match: wrong symbols are worse than none. */
 static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_Addr base,
 			  const char *file, const char *link, GElf_Word crc, char **ret_file)
 {
 	struct image *im = *userdata;
-	char *urls = getenv("DEBUGINFOD_URLS");
-	char kept = urls ? *urls : 0;
+	const unsigned char *id;
+	const void *alt_id = NULL;
+	const char *alt_name;
+	GElf_Addr at;
+	ssize_t len;
 	int fd;
 
+	(void)name, (void)base, (void)crc;
 	if (im->fd < 0)
 		return -1;
-	if (urls)
-		*urls = 0;
-	fd = dwfl_standard_find_debuginfo(mod, userdata, name, base, file, link, crc, ret_file);
-	if (urls)
-		*urls = kept;
-	return fd;
+	if (!file) {
+		/* The file that several debug files share (dwz); the first one is open by now. */
+		Dwarf *dw = dwfl_module_getdwarf(mod, &at);
+
+		len = dw ? dwelf_dwarf_gnu_debugaltlink(dw, &alt_name, &alt_id) : 0;
+		return open_by_id(alt_id, len, ret_file);
+	}
+	len = dwfl_module_build_id(mod, &id, &at);
+	fd = open_by_id(id, len, ret_file);
+	return fd < 0 && link && len > 0 ? open_by_link(file, link, id, len, ret_file) : fd;
 }
 
 static const Dwfl_Callbacks callbacks = {

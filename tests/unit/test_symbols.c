@@ -663,6 +663,20 @@ static void test_odd(const char *exe)
 	symbols_free(sy);
 }
 
+/* Whether this process has mapped a file whose name contains `part`. */
+static bool mapped(const char *part)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[PATH_MAX + 100];
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		found = found || strstr(line, part);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const variants[][2] = {
@@ -696,7 +710,7 @@ int main(int argc, char **argv)
 	test_random(exe, "libc", start, 1500);
 	test_random(exe, "signal", start, 1500);
 	test_random(exe, "deep", start, 500);
-	ok(!strcmp(getenv("DEBUGINFOD_URLS"), "http://127.0.0.1:9"), "the environment is as it was");
+	ok(!mapped("debuginfod"), "the debuginfod client was not loaded");
 	unlink(exe);
 	free(exe);
 	symbols_free(sy);
