@@ -1287,6 +1287,20 @@ static enum verdict judge(struct scan *s, size_t off, struct insn_site *ret)
 	return SITE;
 }
 
+/* Nothing leads to the candidate that can be seen: a landing pad, a part split off, or data. If all of
+ * the function decodes consistently and the candidate is inside of an instruction, that much is told;
+ * but it makes no site. What was walked is mixed with guesses then, and forgotten. */
+static enum verdict judge_unreached(struct scan *s, size_t off)
+{
+	struct insn_site site;
+	enum verdict v;
+
+	walk_through(s);
+	v = judge(s, off, &site);
+	s->f.at = (struct span){ 0 };
+	return v == REFUTED ? REFUTED : UNVERIFIED;
+}
+
 static enum verdict examine(struct scan *s, size_t off, struct insn_site *ret)
 {
 	const struct insn_source *src = s->src;
@@ -1300,7 +1314,10 @@ static enum verdict examine(struct scan *s, size_t off, struct insn_site *ret)
 			return UNVERIFIED;
 		function_walk(s, &f);
 	}
-	return judge(s, at - s->f.at.start, ret);
+	off = at - s->f.at.start;
+	if (!s->f.broken && s->f.mark[off] == UNSEEN)
+		return judge_unreached(s, off);
+	return judge(s, off, ret);
 }
 
 /* 0f and a fitting second byte are at `off`. The prefixes, which make an rdpid of an rdseed, are not

@@ -76,7 +76,8 @@ struct insn_source {
 	uint64_t bias;            /* loaded address less the one in the program headers */
 	int (*read)(void *ctx, uint64_t vaddr, void *buf, size_t len); /* 0, or -errno unless all of it */
 	void *ctx;
-	int fd;                   /* the object's file, for its full symbol table; -1: not at hand */
+	int fd;                   /* the object's file, for its section headers: the only way to a static
+	                           * program's functions, unused where unwind tables serve; -1: not at hand */
 };
 
 struct insn_site {
@@ -89,7 +90,7 @@ struct insn_site {
 struct insn_stats {
 	uint32_t candidates;      /* places whose bytes look like one */
 	uint32_t sites;           /* proven to be one */
-	uint32_t refuted;         /* proven to be something else: inside another instruction */
+	uint32_t refuted;         /* inside another instruction, in a function that decodes throughout */
 	uint32_t unverified;      /* neither: not patched, and the report should say so */
 	uint32_t outside;         /* of those, outside of every function known: nearly always data */
 };
