@@ -1,0 +1,97 @@
+#!/bin/bash
+# 25-divergence.t - two builds that part in every way there is: what tandem says, in words and in JSON, and how it goes on.
+. "$(dirname "$0")/lib.sh"
+
+# part WAY OPTIONS... - leader parting-0, one follower parting-1
+part() {
+    local way=$1; shift
+    rm -f "$T/report.json"
+    tandem_run --report="$T/report.json" -n 1 --with "$P/parting-1" "$@" -- "$P/parting-0" "$way" \
+        >"$T/tandem.stdout" 2>"$T/tandem.stderr"
+    status=$?
+}
+
+# said WAY KIND LEADER-CALL FOLLOWER-CALL LINE-MARK - the leader unharmed, one divergence, both sides named
+said() {
+    local way=$1 kind=$2 d='.divergences[0]'
+    part "$way"
+    is "$way: the leader's output" "$(<"$T/tandem.stdout")" "$("$P/parting-0" "$way")"
+    "$P/parting-0" "$way" >/dev/null
+    is "... its status" "$status" "$?"
+    is "... one divergence" "$(report '.divergences | length')" 1
+    like "... its kind" "$(report "$d.kind")" "$kind"
+    is "... its version" "$(report "$d.version")" 1
+    like "... its task" "$(report "$d.task")" '^[0-9]+$'
+    like "... its event" "$(report "$d.event")" '^[0-9]+$'
+    like "... the leader's call" "$(report "$d.leader.call")" "$3"
+    like "... the follower's call" "$(report "$d.follower.call")" "$4"
+    like "... stderr: one line with version, task and event" "$(grep -c . "$T/tandem.stderr") $(<"$T/tandem.stderr")" \
+        'version 1, task [0-9]+, event [0-9]+'
+    [ -z "${5:-}" ] || ok "... the follower's backtrace has the line" follower_at "$(line_of "$here/prog/parting.c" "$5")"
+}
+follower_at() {
+    jq -e --argjson line "$1" '.divergences[0].follower.backtrace | any(.file != null and (.file | endswith("parting.c")) and
+        .line == $line)' "$T/report.json" >/dev/null && return
+    diag "line $1 is not in" "$(report '.divergences[0].follower.backtrace')"
+    return 1
+}
+
+said call 'call' '^getuid$' '^getgid$' call
+said argument 'argument' '^close$' '^close$' argument
+is "... the argument that differs" "$(report '.divergences[0].difference | "\(.leader) \(.follower)"')" "100 101"
+said output 'output|argument' '^write$' '^write$' output
+is "... the byte that differs" "$(report '.divergences[0].difference.offset')" 27
+said path 'argument' '^open(at)?$' '^open(at)?$' path
+said exit 'exit|call' '^write$' '^exit_group$' exit
+said status 'exit|argument' '^exit_group$' '^exit_group$' status
+said crash 'crash|signal' '^write$' '' crash
+said signal 'argument|signal' '^kill$' '^kill$' signal
+said hang 'hang' '^write$' '' hang
+
+part none
+is "builds that do the same: status" "$status" 0
+ok "... agree" agreed
+is "... nothing on stderr" "$(<"$T/tandem.stderr")" ""
+
+# What to do then.
+part output --divergence-exit=77
+is "--divergence-exit=77" "$status" 77
+part none --divergence-exit=77
+is "... not without a divergence" "$status" 0
+part status --divergence-exit=0
+is "--divergence-exit=0 hides the leader's status" "$status" 0
+part argument --on-divergence=drop
+is "--on-divergence=drop: the leader goes on" "$(<"$T/tandem.stdout")" "before
+after"
+part argument --on-divergence=kill
+is "--on-divergence=kill: the report has it" "$(report '.divergences | length')" 1
+like "... the leader was not let on" "$status" '^(1[0-9]*|[1-9])$'
+
+# A report for people, without --report, and one follower of several that parts.
+out=$(tandem_run -n 2 --with "$P/parting-1" -- "$P/parting-0" argument 2>&1 >/dev/null)
+like "one of two followers parts: it is version 2" "$out" 'version 2, task'
+like "... both calls stand there" "$out" 'close.*100'
+like "... and the other's" "$out" '101'
+tandem_run -n 2 --with "$P/parting-1" --report="$T/report.json" -- "$P/parting-0" argument >/dev/null 2>&1
+is "... the report knows three versions" "$(report '.versions | length')" 3
+is "... one divergence" "$(report '.divergences | length')" 1
+
+# Dynamic builds; the same file under another name.
+rm -f "$T/report.json"
+tandem_run -n 1 --with "$P/parting-dynamic-1" --report="$T/report.json" -- "$P/parting-dynamic-0" output >/dev/null 2>"$T/tandem.stderr"
+parted "dynamic builds part at their line" write parting.c "$(line_of "$here/prog/parting.c" output)"
+cp "$P/parting-0" "$T/other"
+rm -f "$T/report.json"
+tandem_run -n 1 --with "$T/other" --report="$T/report.json" -- "$P/parting-0" output >/dev/null
+ok "a copy under another name agrees" agreed
+
+# Another command line for one version.
+rm -f "$T/report.json"
+tandem_run -n 1 --with-cmd "$P/parting-0 status" --report="$T/report.json" -- "$P/parting-0" status >"$T/tandem.stdout" 2>&1
+is "--with-cmd with the same words: status" "$?" 3
+ok "... agrees" agreed
+tandem_run -n 1 --with-cmd "$P/parting-0 exit" --report="$T/report.json" -- "$P/parting-0" status >/dev/null 2>&1
+is "--with-cmd with another word: the leader's status" "$?" 3
+is "... parts" "$(report '.divergences | length')" 1
+
+done_testing

@@ -1,0 +1,42 @@
+#!/bin/bash
+# 40-calls.t - the checklist's programs (prog/call-*.c): they say what they expect; natively and under tandem it is the same.
+. "$(dirname "$0")/lib.sh"
+
+for name in call-restart call-signal call-segv-state call-birth call-exec call-io call-memory call-large \
+            call-entry call-files; do
+    same "$name" "$P/$name"
+    is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+done
+for name in call-signal call-birth call-memory call-entry call-exec; do
+    for flavor in static static-pie nopie; do
+        same "$name-$flavor" "$P/$name-$flavor"
+    done
+done
+
+# Which thread comes first is open; its two lines stay together.
+for flavor in "" -static -static-pie -nopie; do
+    same "call-thread$flavor" sh -c '"$1" 2>lines
+        awk "NR % 2 { a = \$1 } NR % 2 == 0 && (a != \$1 || \$2 != \"ends\") { bad++ } END { print NR, bad + 0 }" lines
+        rm lines' sh "$P/call-thread$flavor"
+    is "... lines, and pairs that were torn apart" "$(tail -n 1 "$T/tandem.stdout")" "160 0"
+done
+
+n=$(count 1000 10000)
+same "call-children: $n of them, one after the other" "$P/call-children" "$n"
+
+# What is different every time: sane in the leader, the same in all versions (stderr carries a sum of everything).
+lines=22 agree "call-system" sh -c '"$1" 2>&1' sh "$P/call-system"
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+lines=160 agree "call-race: eight threads without a lock" "$P/call-race"
+is "... wrote every line once" "$(sort -u "$T/tandem.stdout" | wc -l)" 160
+
+# Unknown to every table: executed, named.
+same "call-unknown" "$P/call-unknown"
+ok "... the report names the unknown ones" test "$(report '.unknown | length')" -gt 0
+
+# Limits that the program lives with.
+same "an unlimited stack" sh -c 'ulimit -s unlimited; exec "$1"' sh "$P/call-signal"
+same "a small stack" sh -c 'ulimit -s 8192; exec "$1" 3 1' sh "$P/ticker"
+same "few descriptors" sh -c 'ulimit -n 16; exec "$1" 3 1' sh "$P/ticker-static"
+
+done_testing

@@ -1,0 +1,124 @@
+#!/bin/bash
+# 70-kill.t - followers, monitors and leaders are killed at random moments; the leader's work is unharmed, or tandem ends as the
+# program would have. The moments come from a seed, which is printed.
+. "$(dirname "$0")/lib.sh"
+
+RANDOM=${TANDEM_KILL_SEED:-$(($(now_ms) % 30000))}
+diag "seed of the moments: TANDEM_KILL_SEED=$RANDOM"
+program=$P/ticker-static
+"$program" 40 10 >"$T/expected"
+pass "the program runs natively"
+
+# start ARGS... - tandem in the background; sets coord once all of its versions are there
+start() {
+    local n=$1; shift
+    rm -f "$T/report.json"
+    # Not through timeout: the coordinator's own pid is wanted, and wait_for_end has the patience. A shell starts what runs in
+    # the background with SIGINT and SIGQUIT ignored.
+    env --default-signal=INT,QUIT "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" "$@" >"$T/stdout" 2>"$T/stderr" &
+    coord=$!
+    wait_until 20 versions_there "$n" || diag "versions: $(versions_of "$coord" "$program")"
+}
+versions_there() { [ "$(versions_of "$coord" "$program" | grep -c .)" -ge "$1" ] && [ -n "$(version_pid leader 3 "$coord" "$program")" ]; }
+
+# sets status
+wait_for_end() {
+    if ! wait_until $((limit / 2)) gone "$coord"; then
+        diag "still there after $((limit / 2)) s:" "$("$CONTAIN" --left "$TANDEM_TEST_CONTAIN")"
+        kill -KILL "$coord"
+    fi
+    wait "$coord" 2>/dev/null
+    status=$?
+}
+gone() { [ ! -e "/proc/$1/stat" ] || grep -q ') Z' "/proc/$1/stat" 2>/dev/null; }
+pause() { sleep "0.$(printf %03d $((RANDOM % $1)))"; }
+
+# kill_one ROLE COLUMN NAME - RUNS times, at random moments; output complete, status the program's own
+kill_one() {
+    local i pid bad=0 hit=0
+    for ((i = 0; i < runs && bad == 0; i++)); do
+        start 2 -- "$program" 40 10
+        pause 350
+        pid=$(version_pid "$1" "$2" "$coord" "$program")
+        [ -n "$pid" ] && kill -KILL "$pid" && : $((hit++))
+        wait_for_end
+        [ "$status" == 42 ] && cmp -s "$T/stdout" "$T/expected" || bad=1
+        nobody_left || bad=1
+    done
+    is "$3 killed at $runs moments: the leader's output and status" "$bad" 0 ||
+        diag "run $i: status $status, $(wc -l <"$T/stdout") lines; stderr: $(head -n 5 "$T/stderr")"
+    ok "... it was there to be killed" test "$hit" -ge $((runs * 9 / 10))
+    like "... the report says that it went" "$(report '[.versions[1].exit, .divergences[].kind] | tostring')" '9|crash|signal|[Kk]ill'
+}
+
+runs=$(count 20 200)
+kill_one follower 3 "a follower"
+runs=$(count 5 50)
+kill_one follower 2 "a follower's monitor"
+
+# One of two followers: the other goes on to the end.
+start 3 -n 3 -- "$program" 40 10
+pause 300
+kill -KILL "$(version_pid follower 2 "$coord" "$program")"
+wait_for_end
+is "one monitor of two followers killed: status" "$status" 42
+ok "... output complete" cmp -s "$T/stdout" "$T/expected"
+
+# A stopped follower delays nobody.
+start 2 -- "$program" 40 10
+follower=$(version_pid follower 3 "$coord" "$program")
+kill -STOP "$follower"
+ok "a follower is stopped from outside: the leader goes on" wait_until 10 cmp -s "$T/stdout" "$T/expected"
+kill -CONT "$follower" 2>/dev/null
+wait_for_end
+is "... status" "$status" 42
+
+# The leader is killed: tandem ends as the program would have.
+death() { perl -e 'open STDERR, ">", "/dev/null"; system(@ARGV); print $? & 127, " ", $? >> 8, "\n"' -- "$@"; }
+for sig in SEGV ABRT KILL TERM HUP INT QUIT; do
+    bad=
+    for ((i = 0; i < $(count 3 20); i++)); do
+        start 2 -- "$program" 400 10
+        pause 200
+        kill -$sig "$(version_pid leader 3 "$coord" "$program")"
+        wait_for_end
+        # Followers have published nothing of their own: what is there is a prefix of what the program writes.
+        [ "$status" == $((128 + $(kill -l $sig))) ] && [ -s "$T/stdout" ] &&
+            "$program" 400 0 | head -n "$(wc -l <"$T/stdout")" | cmp -s - "$T/stdout" && nobody_left ||
+            bad="run $i: status $status, $(wc -l <"$T/stdout") lines, left: $left"
+    done
+    is "the leader killed by SIG$sig: tandem dies of it" "$bad" ""
+done
+
+# The leader's monitor: nothing can be saved; one line, 137, nothing left.
+bad=
+for ((i = 0; i < $(count 3 20); i++)); do
+    start 2 -- "$program" 400 10
+    pause 200
+    kill -KILL "$(version_pid leader 2 "$coord" "$program")"
+    wait_for_end
+    [ "$status" == 137 ] && [ "$(wc -l <"$T/stderr")" == 1 ] && nobody_left || bad="run $i: status $status, $(wc -l <"$T/stderr") lines: $(<"$T/stderr"), left: $left"
+done
+is "the leader's monitor killed: one line, status 137, nothing left" "$bad" ""
+
+# tandem itself is killed: nothing is left; asked to end, it passes that on.
+start 2 -- "$program" 400 10
+pause 200
+kill -KILL "$coord"
+wait_for_end
+ok "tandem killed: nothing is left" wait_until 3 nobody_left
+for sig in TERM HUP USR1; do
+    start 2 -- "$program" 400 10
+    pause 200
+    kill -$sig "$coord"
+    wait_for_end
+    is "SIG$sig for tandem goes to the leader" "$status" $((128 + $(kill -l $sig)))
+    ok "... nothing is left" wait_until 3 nobody_left
+done
+start 2 -- bash -c 'trap "echo caught; exit 5" TERM; echo ready; while :; do sleep 0.1; done' 2>/dev/null
+wait_until 10 grep -q ready "$T/stdout"
+kill -TERM "$coord"
+wait_for_end
+is "a program that catches SIGTERM" "$status $(tail -n 1 "$T/stdout")" "5 caught"
+
+done_testing

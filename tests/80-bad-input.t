@@ -1,0 +1,125 @@
+#!/bin/bash
+# 80-bad-input.t - what can not be run, or was not meant: one clear line, the right status, nothing left running.
+. "$(dirname "$0")/lib.sh"
+
+unset TANDEM_RUN_OPTIONS
+
+# refused NAME STATUS REGEX ARGS... - tandem ARGS ends with STATUS and one line on stderr that matches; nothing on stdout
+refused() {
+    local name=$1 want=$2 regex=$3 status lines; shift 3
+    timeout --foreground -k 5 "$limit" "$TANDEM" "$@" >"$T/stdout" 2>"$T/stderr"
+    status=$?
+    lines=$(wc -l <"$T/stderr")
+    if [ "$status" == "$want" ] && [ "$lines" == 1 ] && [[ $(<"$T/stderr") =~ ^tandem.*$regex ]] && [ ! -s "$T/stdout" ]; then
+        pass "$name"
+    else
+        fail "$name"
+        diag "status $status, expected $want; $lines lines, expected one like /$regex/:" "$(head -n 5 "$T/stderr")" \
+            "stdout: $(head -n 3 "$T/stdout")"
+    fi
+    nobody_left || { fail "... left behind after $name"; diag "$left"; }
+}
+
+mkdir "$T/dir"
+echo 'text' >"$T/not-executable"
+printf '\177ELF garbage' >"$T/garbage"; chmod +x "$T/garbage"
+: >"$T/empty"; chmod +x "$T/empty"
+printf '#!/no/such/interpreter\n' >"$T/script"; chmod +x "$T/script"
+# ELF headers of other machines: class and machine changed in a real one.
+cp "$P/ticker-static" "$T/elf32"
+printf '\001' | dd of="$T/elf32" bs=1 seek=4 conv=notrunc status=none
+printf '\003\000' | dd of="$T/elf32" bs=1 seek=18 conv=notrunc status=none
+cp "$P/ticker-static" "$T/elf-arm"
+printf '\267\000' | dd of="$T/elf-arm" bs=1 seek=18 conv=notrunc status=none
+head -c 200 "$P/ticker-static" >"$T/elf-short"; chmod +x "$T/elf-short"
+
+refused "no such program" 127 'no-such-program' run -- no-such-program
+refused "no such path" 127 '/no/such/path' run -- /no/such/path
+refused "an empty name" 127 '' run -- ""
+refused "a directory" 126 "dir" run -- "$T/dir"
+refused "not executable" 126 'not-executable' run -- "$T/not-executable"
+refused "an interpreter that is missing" 127 'script' run -- "$T/script"
+refused "a 32-bit program" 126 'elf32.*32-bit' run -- "$T/elf32"
+refused "a program for another machine" 126 'elf-arm' run -- "$T/elf-arm"
+refused "garbage behind the magic" 126 'garbage' run -- "$T/garbage"
+refused "a truncated program" 126 'elf-short' run -- "$T/elf-short"
+refused "an empty file" 126 'empty' run -- "$T/empty"
+
+refused "no program" 125 '' run
+refused "no program after --" 125 '' run --
+refused "an unknown option" 125 'no-such-option' run --no-such-option -- true
+refused "an unknown short option" 125 '' run -Q -- true
+for n in 0 -1 x 1x 99999999999 ''; do
+    refused "-n '$n'" 125 '' run -n "$n" -- true
+done
+refused "-n without a number" 125 '' run -n
+refused "an unknown source" 125 'nonsense' run --expose=nonsense -- true
+refused "one unknown source of two" 125 'nonsense' run --expose=pid,nonsense -- true
+refused "no source" 125 '' run --expose= -- true
+refused "an unknown engine" 125 'magic' run --engine=magic -- true
+refused "an unknown answer to a divergence" 125 'shrug' run --on-divergence=shrug -- true
+refused "a divergence status of 256" 125 '256' run --divergence-exit=256 -- true
+refused "an unknown --when-full" 125 'cry' run --when-full=cry -- true
+refused "an unknown --start" 125 'never' run --start=never -- true
+refused "a fault that is none" 125 '' run --fault=nonsense -- true
+refused "a lag without a seed's number" 125 '' run --fault=lag:x,y -- true
+refused "a report that can not be written" 125 '/no/such/dir' run --report=/no/such/dir/report -- true
+refused "a report that is a directory" 125 'dir' run --report="$T/dir" -- true
+refused "a follower's program that is not there" 127 'no-such' run --with /no-such -- true
+refused "a follower's program that is a directory" 126 'dir' run --with "$T/dir" -- true
+refused "an unknown command" 125 'frobnicate' frobnicate
+refused "trace: no program" 125 '' trace
+refused "trace: no such program" 127 'no-such-program' trace -- no-such-program
+refused "trace: an output that can not be written" 125 '/no/such/dir' trace -o /no/such/dir/out -- true
+refused "trace -p" 125 '-p' trace -p 1
+refused "trace: an unknown class" 125 'nonsense' trace -e nonsense -- true
+
+# The program does not run when tandem could not begin.
+timeout --foreground "$limit" "$TANDEM" run --report=/no/such/dir/report -- touch "$T/touched" >/dev/null 2>&1
+ok "what is refused is not run" test ! -e "$T/touched"
+ok "a program with a bad follower is not run" \
+    sh -c '"$1" run --with /no-such -- touch "$2/touched" 2>/dev/null; test ! -e "$2/touched"' sh "$TANDEM" "$T"
+
+# No ptrace here: a filter that answers EPERM, as in a container; set by a few instructions of a program that execs tandem.
+cat >"$T/noptrace.c" <<'E'
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    struct sock_filter f[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog p = { 4, f };
+    (void)argc;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p))
+        return 99;
+    execv(argv[1], argv + 1);
+    return 98;
+}
+E
+gcc -o "$T/noptrace" "$T/noptrace.c" || fail "the filter's program"
+real=$TANDEM
+TANDEM=$T/noptrace
+refused "an environment without ptrace" 125 'ptrace' "$real" run -- true
+refused "trace without ptrace" 125 'ptrace' "$real" trace -- true
+TANDEM=$real
+
+# Help is no error.
+for command in "" run trace doctor; do
+    out=$("$TANDEM" $command --help 2>"$T/stderr")
+    is "tandem $command --help: status" "$?" 0
+    like "... says how" "$out" '[Uu]sage'
+    is "... on stdout" "$(<"$T/stderr")" ""
+done
+like "tandem --version" "$("$TANDEM" --version)" '[0-9]'
+
+done_testing

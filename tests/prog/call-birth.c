@@ -1,0 +1,168 @@
+/* call-birth.c - checklist 3 and 4: every way to make a process. */
+#include "expect.h"
+#include <linux/sched.h>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+static volatile int shared;
+static int parent_word, child_word;
+
+static void forks(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(7);
+    expect("fork: status", wait_status(pid), 7);
+    shared = 1;
+    pid = fork();
+    if (pid == 0) {
+        shared = 2;
+        _exit(0);
+    }
+    wait_status(pid);
+    expect("a forked child's memory is its own", shared, 1);
+}
+
+static void vforks(void)
+{
+    shared = 1;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        shared = 5;
+        _exit(8);
+    }
+    expect("vfork: the child's store shows", shared, 5);
+    expect("vfork: status", wait_status(pid), 8);
+    pid = vfork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", "echo from vfork and exec; exit 9", (char *)NULL);
+        _exit(127);
+    }
+    expect("vfork and exec: status", wait_status(pid), 9);
+}
+
+static void spawns(void)
+{
+    extern char **environ;
+    char *argv[] = { "sh", "-c", "echo spawned; exit 10", NULL };
+    pid_t pid;
+    expect("posix_spawn", posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ), 0);
+    expect("its status", wait_status(pid), 10);
+    expect("posix_spawn of nothing", posix_spawn(&pid, "/no/such/file", NULL, NULL, argv, environ), ENOENT);
+    posix_spawn_file_actions_t fa;
+    posix_spawn_file_actions_init(&fa);
+    posix_spawn_file_actions_addopen(&fa, 1, "/dev/null", O_WRONLY, 0);
+    expect("posix_spawn with a redirection", posix_spawnp(&pid, "sh", &fa, NULL, argv, environ), 0);
+    expect("its status", wait_status(pid), 10);
+    expect("system", WEXITSTATUS(system("exit 11")), 11);
+    FILE *p = popen("echo through popen", "r");
+    char line[64] = "";
+    expect("popen", fgets(line, sizeof line, p) != NULL, 1);
+    expect_text("popen's line", line, "through popen\n");
+    expect("pclose", pclose(p), 0);
+}
+
+static void clones(void)
+{
+    pid_t pid = syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &parent_word, &child_word, 0);
+    if (pid == 0)
+        _exit(child_word == (int)syscall(SYS_gettid) ? 12 : 13);
+    expect("clone: parent's word", parent_word == pid, 1);
+    expect("clone: child's word in the parent", child_word, 0);
+    expect("clone: status", wait_status(pid), 12);
+    pid = syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, 0, NULL, NULL, 0);
+    if (pid == 0)
+        _exit(14);
+    expect("clone with CLONE_UNTRACED: status", wait_status(pid), 14);
+    pid = syscall(SYS_clone, 0, 0, NULL, NULL, 0);
+    if (pid == 0)
+        _exit(15);
+    int st = 0;
+    expect_error("clone without a signal: waitpid", waitpid(pid, &st, 0), ECHILD);
+    expect("with __WCLONE", waitpid(pid, &st, __WCLONE) == pid, 1);
+    expect("its status", WEXITSTATUS(st), 15);
+    expect_error("clone with CLONE_THREAD alone", syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0), EINVAL);
+}
+
+static void clones3(void)
+{
+    struct clone_args ca = { .flags = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID, .exit_signal = SIGCHLD,
+                             .parent_tid = (uintptr_t)&parent_word, .child_tid = (uintptr_t)&child_word };
+    pid_t pid = syscall(SYS_clone3, &ca, sizeof ca);
+    if (pid == 0)
+        _exit(child_word == (int)syscall(SYS_gettid) ? 16 : 17);
+    expect("clone3: parent's word", parent_word == pid, 1);
+    expect("clone3: status", wait_status(pid), 16);
+    expect_error("clone3 with a short structure", syscall(SYS_clone3, &ca, 8), EINVAL);
+}
+
+static int in_shared_memory(void *arg)
+{
+    (void)arg;
+    shared = 99;
+    return 18;
+}
+
+static void clones_vm(void)
+{
+    size_t size = 65536;
+    char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    pid_t pid = clone(in_shared_memory, stack + size, CLONE_VM | SIGCHLD, NULL);
+    expect("CLONE_VM without CLONE_THREAD: status", wait_status(pid), 18);
+    expect("its store shows", shared, 99);
+}
+
+/* CLONE_PARENT: the grandchild is our child. */
+static void siblings(void)
+{
+    int p[2];
+    pid_t grandchild = 0;
+    expect("pipe", pipe(p), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pid_t g = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, NULL, NULL, 0);
+        if (g == 0)
+            _exit(19);
+        _exit(write(p[1], &g, sizeof g) != sizeof g);
+    }
+    expect("the child that cloned a sibling", wait_status(pid), 0);
+    expect("its message", read(p[0], &grandchild, sizeof grandchild), sizeof grandchild);
+    expect("CLONE_PARENT: status", wait_status(grandchild), 19);
+}
+
+/* A grandchild whose parent is gone belongs to the subreaper that we are. */
+static void orphans(void)
+{
+    expect("PR_SET_CHILD_SUBREAPER", prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid_t me = getpid(), pid = fork();
+    if (pid == 0) {
+        pid_t child = getpid();
+        if (fork() == 0) {
+            while (getppid() == child)
+                sleep_ms(5);
+            _exit(getppid() == me ? 20 : 21);
+        }
+        _exit(0);
+    }
+    expect("the parent between", wait_status(pid), 0);
+    int st = 0;
+    expect("the orphan ends", wait(&st) > 0, 1);
+    expect("the orphan's status", WEXITSTATUS(st), 20);
+}
+
+int main(void)
+{
+    forks();
+    vforks();
+    spawns();
+    clones();
+    clones3();
+    clones_vm();
+    siblings();
+    orphans();
+    int st;
+    expect_error("nobody left to wait for", wait(&st), ECHILD);
+    return done();
+}

@@ -1,0 +1,166 @@
+/* call-restart.c - checklist 1 and 2: calls that a signal interrupts. Which return EINTR, which start again, and what is
+ * left of the time. */
+#include "expect.h"
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/time.h>
+
+static volatile int hits;
+
+static void hit(int sig)
+{
+    (void)sig;
+    hits++;
+}
+
+static void handle(int sig, int flags)
+{
+    struct sigaction sa = { .sa_handler = hit, .sa_flags = flags };
+    sigaction(sig, &sa, NULL);
+}
+
+static void alarm_in(int ms)
+{
+    struct itimerval it = { .it_value = { 0, ms * 1000 } };
+    setitimer(ITIMER_REAL, &it, NULL);
+}
+
+/* A child that writes a byte after ms: what ends a read that was started again. */
+static pid_t writer(int fd, int ms)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        sleep_ms(ms);
+        _exit(write(fd, "x", 1) != 1);
+    }
+    return pid;
+}
+
+static void read_eintr(int p[2])
+{
+    char c;
+    handle(SIGALRM, 0);
+    alarm_in(50);
+    expect_error("read without SA_RESTART", read(p[0], &c, 1), EINTR);
+    expect("handler ran", hits, 1);
+}
+
+static void read_restarts(int p[2])
+{
+    char c = 0;
+    handle(SIGALRM, SA_RESTART);
+    pid_t pid = writer(p[1], 300);
+    alarm_in(50);
+    expect("read with SA_RESTART", read(p[0], &c, 1), 1);
+    expect("byte read", c, 'x');
+    expect("handler ran", hits, 2);
+    expect("writer", wait_status(pid), 0);
+}
+
+static void sleep_remains(void)
+{
+    struct timespec ts = { 5, 0 }, rem = { -1, -1 };
+    handle(SIGALRM, SA_RESTART);
+    alarm_in(50);
+    expect_error("nanosleep, even with SA_RESTART", nanosleep(&ts, &rem), EINTR);
+    expect("remainder in seconds", rem.tv_sec, 4);
+    expect("remainder in nanoseconds is sane", rem.tv_nsec > 500000000 && rem.tv_nsec < 1000000000, 1);
+    ts = (struct timespec){ 5, 0 };
+    alarm_in(50);
+    expect("clock_nanosleep", clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &rem), EINTR);
+    expect("remainder in seconds", rem.tv_sec, 4);
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_sec += 5;
+    rem.tv_sec = 77;
+    alarm_in(50);
+    expect("clock_nanosleep until a moment", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, &rem), EINTR);
+    expect("its remainder is not touched", rem.tv_sec, 77);
+}
+
+static void polls(int p[2])
+{
+    struct pollfd pfd = { p[0], POLLIN, 0 };
+    fd_set set;
+    struct timeval tv = { 5, 0 };
+    struct epoll_event ev;
+    handle(SIGALRM, SA_RESTART);
+    alarm_in(50);
+    expect_error("poll, even with SA_RESTART", poll(&pfd, 1, 5000), EINTR);
+    FD_ZERO(&set);
+    FD_SET(p[0], &set);
+    alarm_in(50);
+    expect_error("select", select(p[0] + 1, &set, NULL, NULL, &tv), EINTR);
+    int ep = epoll_create1(0);
+    alarm_in(50);
+    expect_error("epoll_wait", epoll_wait(ep, &ev, 1, 5000), EINTR);
+    close(ep);
+    alarm_in(50);
+    expect_error("pause", pause(), EINTR);
+}
+
+/* SIGCONT without a handler after SIGSTOP: nanosleep and poll go on through restart_syscall, nobody sees EINTR. */
+static void stop_and_go(int p[2])
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        sleep_ms(100);
+        kill(parent, SIGSTOP);
+        sleep_ms(100);
+        kill(parent, SIGCONT);
+        sleep_ms(300);
+        kill(parent, SIGSTOP);
+        sleep_ms(100);
+        kill(parent, SIGCONT);
+        _exit(0);
+    }
+    struct timespec ts = { 0, 400000000 };
+    struct pollfd pfd = { p[0], POLLIN, 0 };
+    expect("nanosleep across stop and continue", nanosleep(&ts, NULL), 0);
+    expect("poll across stop and continue", poll(&pfd, 1, 500), 0);
+    expect("stopper", wait_status(pid), 0);
+}
+
+/* A signal that is ignored interrupts nothing. */
+static void ignored(int p[2])
+{
+    char c = 0;
+    signal(SIGUSR1, SIG_IGN);
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        sleep_ms(100);
+        kill(parent, SIGUSR1);
+        sleep_ms(100);
+        _exit(write(p[1], "i", 1) != 1);
+    }
+    struct pollfd pfd = { p[0], POLLIN, 0 };
+    expect("poll while an ignored signal comes", poll(&pfd, 1, 5000), 1);
+    expect("read then", read(p[0], &c, 1), 1);
+    expect("child", wait_status(pid), 0);
+    struct epoll_event ev = { .events = EPOLLIN };
+    int ep = epoll_create1(0);
+    epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev);
+    pid = fork();
+    if (pid == 0) {
+        sleep_ms(100);
+        kill(parent, SIGUSR1);
+        sleep_ms(100);
+        _exit(write(p[1], "e", 1) != 1);
+    }
+    expect("epoll_wait while an ignored signal comes", epoll_wait(ep, &ev, 1, 5000), 1);
+    expect("read then", read(p[0], &c, 1), 1);
+    expect("child", wait_status(pid), 0);
+}
+
+int main(void)
+{
+    int p[2];
+    expect("pipe", pipe(p), 0);
+    read_eintr(p);
+    read_restarts(p);
+    sleep_remains();
+    polls(p);
+    stop_and_go(p);
+    ignored(p);
+    return done();
+}

@@ -1,0 +1,176 @@
+/* call-thread.c - threads: create and join, mutex and condition ping-pong, eight threads that write lines, a cancelled one,
+ * thread-local storage, robust and PI mutexes. */
+#include "expect.h"
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int turn, rounds = 100;
+static atomic_int sum;
+static __thread int mine;
+
+static void *player(void *arg)
+{
+    int me = (intptr_t)arg;
+    for (int i = 0; i < rounds; i++) {
+        pthread_mutex_lock(&lock);
+        while (turn != me)
+            pthread_cond_wait(&changed, &lock);
+        turn = !me;
+        pthread_cond_signal(&changed);
+        pthread_mutex_unlock(&lock);
+    }
+    return arg;
+}
+
+static void ping_pong(void)
+{
+    pthread_t t[2];
+    void *r;
+    for (intptr_t i = 0; i < 2; i++)
+        expect("pthread_create", pthread_create(&t[i], NULL, player, (void *)i), 0);
+    for (intptr_t i = 0; i < 2; i++) {
+        pthread_join(t[i], &r);
+        expect("player", (intptr_t)r, i);
+    }
+    expect("turn at the end", turn, 0);
+}
+
+/* Each holds the lock for its two writes: pairs of lines stay together. */
+static void *line_writer(void *arg)
+{
+    char line[64];
+    for (int i = 0; i < 10; i++) {
+        pthread_mutex_lock(&lock);
+        int len = snprintf(line, sizeof line, "%ld begins\n", (long)(intptr_t)arg);
+        if (write(2, line, len) != len)
+            abort();
+        len = snprintf(line, sizeof line, "%ld ends\n", (long)(intptr_t)arg);
+        if (write(2, line, len) != len)
+            abort();
+        mine++;
+        pthread_mutex_unlock(&lock);
+    }
+    atomic_fetch_add(&sum, mine);
+    return NULL;
+}
+
+static void writers(void)
+{
+    pthread_t t[8];
+    for (intptr_t i = 0; i < 8; i++)
+        pthread_create(&t[i], NULL, line_writer, (void *)i);
+    for (int i = 0; i < 8; i++)
+        pthread_join(t[i], NULL);
+    expect("lines in pairs", sum, 80);
+    expect("our own counter", mine, 0);
+}
+
+static sem_t sem;
+
+static void *sleeper(void *arg)
+{
+    sem_post(&sem);
+    for (;;)
+        sleep_ms(1000);
+    return arg;
+}
+
+static void cancels(void)
+{
+    pthread_t t;
+    void *r;
+    sem_init(&sem, 0, 0);
+    pthread_create(&t, NULL, sleeper, NULL);
+    sem_wait(&sem);
+    expect("pthread_cancel", pthread_cancel(t), 0);
+    pthread_join(t, &r);
+    expect("it was cancelled", r == PTHREAD_CANCELED, 1);
+}
+
+static pthread_mutex_t robust;
+
+static void *dies_with_lock(void *arg)
+{
+    pthread_mutex_lock(&robust);
+    return arg;
+}
+
+static void robusts(void)
+{
+    pthread_mutexattr_t a;
+    pthread_t t;
+    pthread_mutexattr_init(&a);
+    pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&robust, &a);
+    pthread_create(&t, NULL, dies_with_lock, NULL);
+    pthread_join(t, NULL);
+    expect("lock of a dead owner", pthread_mutex_lock(&robust), EOWNERDEAD);
+    expect("pthread_mutex_consistent", pthread_mutex_consistent(&robust), 0);
+    expect("unlock", pthread_mutex_unlock(&robust), 0);
+}
+
+static pthread_mutex_t pi;
+static int counter;
+
+static void *adds(void *arg)
+{
+    for (int i = 0; i < 1000; i++) {
+        pthread_mutex_lock(&pi);
+        counter++;
+        pthread_mutex_unlock(&pi);
+    }
+    return arg;
+}
+
+static void inherits(void)
+{
+    pthread_mutexattr_t a;
+    pthread_t t[4];
+    pthread_mutexattr_init(&a);
+    pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+    expect("mutex with priority inheritance", pthread_mutex_init(&pi, &a), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&t[i], NULL, adds, NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_join(t[i], NULL);
+    expect("counter", counter, 4000);
+}
+
+static volatile sig_atomic_t in_thread;
+static pthread_t target;
+
+static void hit(int sig)
+{
+    (void)sig;
+    in_thread = pthread_equal(pthread_self(), target);
+}
+
+static void *waits_for_signal(void *arg)
+{
+    while (!in_thread)
+        sleep_ms(5);
+    return arg;
+}
+
+static void signals(void)
+{
+    signal(SIGUSR1, hit);
+    pthread_create(&target, NULL, waits_for_signal, NULL);
+    expect("pthread_kill", pthread_kill(target, SIGUSR1), 0);
+    pthread_join(target, NULL);
+    expect("its handler ran in that thread", in_thread, 1);
+}
+
+int main(void)
+{
+    ping_pong();
+    writers();
+    cancels();
+    robusts();
+    inherits();
+    signals();
+    return done();
+}

@@ -1,0 +1,88 @@
+/* parting.c - two builds that part in the way that the argument names: -DSIDE=0 is the leader's, -DSIDE=1 the follower's.
+ * Every way has a function of its own, and the line that parts is marked. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(const char *text)
+{
+    if (write(1, text, strlen(text)) < 0)
+        _exit(1);
+}
+
+static void another_call(void)
+{
+    if (SIDE == 0)
+        getuid();
+    else
+        getgid(); /* call */
+}
+
+static void another_argument(void)
+{
+    close(100 + SIDE); /* argument */
+}
+
+static void another_output(void)
+{
+    char text[] = "the same but for the last: 0\n";
+    text[sizeof text - 3] += SIDE;
+    say(text); /* output */
+}
+
+static void another_path(void)
+{
+    int fd = open(SIDE ? "/etc/group" : "/etc/passwd", O_RDONLY); /* path */
+    if (fd >= 0)
+        close(fd);
+}
+
+static void early_exit(void)
+{
+    if (SIDE == 1)
+        _exit(9); /* exit */
+}
+
+static void another_status(void)
+{
+    _exit(3 + SIDE); /* status */
+}
+
+static void crash(void)
+{
+    if (SIDE == 1)
+        *(volatile int *)16 = 1; /* crash */
+}
+
+static void another_signal(void)
+{
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    kill(getpid(), SIDE ? SIGUSR1 : SIGUSR2); /* signal */
+}
+
+static void hang(void)
+{
+    if (SIDE == 1)
+        for (volatile unsigned long i = 0;; i++) /* hang */
+            ;
+}
+
+static const struct { const char *name; void (*part)(void); } ways[] = {
+    { "call", another_call },     { "argument", another_argument }, { "output", another_output }, { "path", another_path },
+    { "exit", early_exit },       { "status", another_status },     { "crash", crash },           { "signal", another_signal },
+    { "hang", hang },
+};
+
+int main(int argc, char **argv)
+{
+    say("before\n");
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (argc > 1 && !strcmp(argv[1], ways[i].name))
+            ways[i].part();
+    say("after\n");
+    return 0;
+}
