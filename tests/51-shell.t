@@ -46,7 +46,7 @@ same_sh "job control" 'exec 2>/dev/null; set -m; sleep 0.3 & sleep 100 & jobs -r
 same_sh "stop and continue" 'sleep 0.5 & p=$!; kill -STOP $p; sleep 0.1; ps -o stat= -p $p | cut -c1; kill -CONT $p; wait $p; echo $?'
 same_sh "arrays, arithmetic, printf" 'a=(x y z); echo ${#a[@]} ${a[1]^^}; echo $((2**40)); printf "%s\n" "${a[@]/y/Y}"; printf "%(%Y)T\n" 0'
 same_sh "pipefail and PIPESTATUS" 'set -o pipefail; false | true | true; echo $?; (exit 3) | (exit 4); echo ${PIPESTATUS[@]}'
-same_sh "wait -n" '(sleep 0.02; exit 5) & (sleep 0.5; exit 6) & wait -n; echo $?; wait -n; echo $?'
+same_sh "wait -n" '(sleep 0.02; exit 5) & (sleep 1; exit 6) & wait -n; echo $?; wait -n; echo $?'
 same_sh "lastpipe" 'shopt -s lastpipe; echo in | read x; echo $x'
 same_sh "read with a timeout" 'read -t 0.1 x < <(sleep 0.5); echo $?'
 same_sh "mapfile of a large output" 'mapfile -t m < <(seq 1 5000); echo ${#m[@]} ${m[4321]}'
@@ -72,6 +72,6 @@ same "env -S" ./awkscript x
 same_sh "a script whose interpreter is missing" './broken; echo $?'
 same_sh "a script without #!" './plain; echo $?'
 same_sh "a script that deletes itself and its directory" './gone/self; echo $?; ls'
-same_sh "a script that is rewritten while it runs" 'printf "echo one\nsleep 0.1\necho two\n" >s; sh s & sleep 0.05; printf "echo three\n" >s; wait; cat s'
+same_sh "a script that is rewritten while it runs" 'printf "echo one\n: >started\nsleep 0.3\necho two\n" >s; sh s & until [ -e started ]; do sleep 0.01; done; printf "echo three\n" >s; wait; cat s'
 
 done_testing

@@ -39,8 +39,8 @@ if __name__ == "__main__":
     same "python3: signals" python3 -c '
 import signal, os, time
 signal.signal(signal.SIGUSR1, lambda s, f: print("got", s)); os.kill(os.getpid(), signal.SIGUSR1)
-signal.setitimer(signal.ITIMER_REAL, 0.05); signal.signal(signal.SIGALRM, lambda s, f: print("alarm"))
-time.sleep(0.2); print("slept")'
+signal.signal(signal.SIGALRM, lambda s, f: print("alarm")); signal.setitimer(signal.ITIMER_REAL, 0.05)
+time.sleep(0.3); print("slept")'
     same "python3: mmap" python3 -c '
 import mmap
 open("m", "wb").write(b"0" * 5000)

@@ -7,8 +7,8 @@ is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 
 same_sh "cp over a program that just ran" 'cp /bin/echo e; ./e one; cp /bin/true e; ./e two; cp /bin/echo e; ./e three'
 same_sh "a program that is replaced by rename" 'cp /bin/echo e; ./e one; cp /bin/false f; mv f e; ./e; echo $?'
-same_sh "a program that is deleted while it runs" 'cp /bin/sleep s; ./s 0.2 & rm s; wait $!; echo $?; ls'
-same_sh "a running program can not be written" 'cp /bin/sleep s; ./s 0.3 & sleep 0.1; echo x 2>/dev/null >>s || echo busy; wait; echo y >>s && echo free; rm s'
+same_sh "a program that is deleted while it runs" 'cp /bin/sleep s; ./s 0.6 & sleep 0.3; rm s; wait $!; echo $?; ls'
+same_sh "a running program can not be written" 'cp /bin/sleep s; ./s 1 & sleep 0.4; echo x 2>/dev/null >>s || echo busy; wait; echo y >>s && echo free; rm s'
 same_sh "a library that is replaced" 'd=$PWD; printf "int f(void) { return 1; }" >l.c; printf "#include <stdio.h>\nint f(void); int main(void) { printf(\"%%d\\n\", f()); }" >m.c; gcc -shared -o libl.so l.c; gcc -o m m.c -L. -ll -Wl,-rpath,$d; ./m; printf "int f(void) { return 2; }" >l.c; gcc -shared -o libl.so l.c; ./m; rm -f m libl.so'
 same_sh "a directory that is moved while we are in it" 'mkdir a b; cd a; mv ../a ../b; echo here >f; cat f; cd ../..; ls -R'
 same_sh "a deleted open file" 'exec 3<>f; echo kept >&3; rm f; cat /proc/self/fd/3; ls'

@@ -48,8 +48,9 @@ static void spawns(void)
     extern char **environ;
     char *argv[] = { "sh", "-c", "echo spawned; exit 10", NULL };
     pid_t pid;
-    expect("posix_spawn", posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ), 0);
-    expect("its status", wait_status(pid), 10);
+    int r = posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ), st = wait_status(pid);
+    expect("posix_spawn", r, 0); /* said after it has ended: its line comes first */
+    expect("its status", st, 10);
     expect("posix_spawn of nothing", posix_spawn(&pid, "/no/such/file", NULL, NULL, argv, environ), ENOENT);
     posix_spawn_file_actions_t fa;
     posix_spawn_file_actions_init(&fa);

@@ -36,17 +36,19 @@ static void overwrite_running(const char *self)
     char cmd[600];
     snprintf(cmd, sizeof cmd, "cp '%s' copy", self);
     expect("cp", system(cmd), 0);
-    int p[2];
-    expect("pipe", pipe(p), 0);
+    int p[2], ready[2];
+    expect("pipes", pipe(p) + pipe(ready), 0);
     pid_t pid = fork();
     if (pid == 0) {
         dup2(p[0], 0);
-        close(p[0]), close(p[1]);
+        dup2(ready[1], 1);
+        close(p[0]), close(p[1]), close(ready[0]), close(ready[1]);
         execl("./copy", "./copy", "wait", (char *)NULL);
         _exit(127);
     }
-    close(p[0]);
-    sleep_ms(100);
+    char c = 0;
+    close(p[0]), close(ready[1]);
+    expect("it runs", read(ready[0], &c, 1), 1);
     expect_error("open of a running program for writing", open("copy", O_WRONLY), ETXTBSY);
     close(p[1]);
     expect("the copy", wait_status(pid), 5);
@@ -72,7 +74,7 @@ int main(int argc, char **argv)
 {
     char c;
     if (argc > 1 && !strcmp(argv[1], "wait"))
-        return read(0, &c, 1) == 0 ? 5 : 99;
+        return write(1, "r", 1) == 1 && read(0, &c, 1) == 0 ? 5 : 99;
     if (argc > 1 && !strcmp(argv[1], "delete")) {
         if (unlink(argv[0]))
             return 98;

@@ -41,7 +41,7 @@ static void read_eintr(int p[2])
 {
     char c;
     handle(SIGALRM, 0);
-    alarm_in(50);
+    alarm_in(200);
     expect_error("read without SA_RESTART", read(p[0], &c, 1), EINTR);
     expect("handler ran", hits, 1);
 }
@@ -50,8 +50,8 @@ static void read_restarts(int p[2])
 {
     char c = 0;
     handle(SIGALRM, SA_RESTART);
-    pid_t pid = writer(p[1], 300);
-    alarm_in(50);
+    pid_t pid = writer(p[1], 600);
+    alarm_in(200);
     expect("read with SA_RESTART", read(p[0], &c, 1), 1);
     expect("byte read", c, 'x');
     expect("handler ran", hits, 2);
@@ -62,18 +62,18 @@ static void sleep_remains(void)
 {
     struct timespec ts = { 5, 0 }, rem = { -1, -1 };
     handle(SIGALRM, SA_RESTART);
-    alarm_in(50);
+    alarm_in(200);
     expect_error("nanosleep, even with SA_RESTART", nanosleep(&ts, &rem), EINTR);
     expect("remainder in seconds", rem.tv_sec, 4);
     expect("remainder in nanoseconds is sane", rem.tv_nsec > 500000000 && rem.tv_nsec < 1000000000, 1);
     ts = (struct timespec){ 5, 0 };
-    alarm_in(50);
+    alarm_in(200);
     expect("clock_nanosleep", clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &rem), EINTR);
     expect("remainder in seconds", rem.tv_sec, 4);
     clock_gettime(CLOCK_MONOTONIC, &ts);
     ts.tv_sec += 5;
     rem.tv_sec = 77;
-    alarm_in(50);
+    alarm_in(200);
     expect("clock_nanosleep until a moment", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, &rem), EINTR);
     expect("its remainder is not touched", rem.tv_sec, 77);
 }
@@ -85,17 +85,17 @@ static void polls(int p[2])
     struct timeval tv = { 5, 0 };
     struct epoll_event ev;
     handle(SIGALRM, SA_RESTART);
-    alarm_in(50);
+    alarm_in(200);
     expect_error("poll, even with SA_RESTART", poll(&pfd, 1, 5000), EINTR);
     FD_ZERO(&set);
     FD_SET(p[0], &set);
-    alarm_in(50);
+    alarm_in(200);
     expect_error("select", select(p[0] + 1, &set, NULL, NULL, &tv), EINTR);
     int ep = epoll_create1(0);
-    alarm_in(50);
+    alarm_in(200);
     expect_error("epoll_wait", epoll_wait(ep, &ev, 1, 5000), EINTR);
     close(ep);
-    alarm_in(50);
+    alarm_in(200);
     expect_error("pause", pause(), EINTR);
 }
 

@@ -1,0 +1,46 @@
+/* main.c - a table of subcommands. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/doctor.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+	{"run",    cmd_run,    "run several copies or versions of a program as one"},
+	{"trace",  cmd_trace,  "show the calls of a program, also those that are none"},
+	{"doctor", cmd_doctor, "what this machine allows, and what follows from it"},
+	{NULL, NULL, NULL}
+};
+
+static void help(FILE *out)
+{
+	fprintf(out, "Usage: tandem COMMAND [OPTION...] -- PROGRAM [ARG...]\n\n");
+	for (const struct command *c = commands; c->name; c++)
+		fprintf(out, "  %-8s %s\n", c->name, c->what);
+	fprintf(out, "\n`tandem COMMAND --help' lists the options of a command; tandem(1) tells the rest.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_TANDEM;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("tandem %s\n", TANDEM_VERSION);
+		return 0;
+	}
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(argv[1], c->name))
+			return c->run(argc - 1, argv + 1);
+	die("there is no command '%s' (tandem --help lists them)", argv[1]);
+}

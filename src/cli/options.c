@@ -1,0 +1,110 @@
+/* options.c - see cli.h. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+_Noreturn void usage_error(const char *command, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		die("out of memory");
+	va_end(ap);
+	die("%s: %s (tandem %s --help tells more)", command, text, command);
+}
+
+void parse_options(const struct argp *argp, int argc, char **argv, int *ret_rest, void *input)
+{
+	/* argp would print a line more than the one that says what is wrong. */
+	argp_err_exit_status = EXIT_TANDEM;
+	argp_parse(argp, argc, argv, ARGP_IN_ORDER, ret_rest, input);
+}
+
+unsigned parse_sources(const char *list)
+{
+	unsigned bits = 0;
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+		const struct source_name *s = source_names;
+
+		while (s->name && (strlen(s->name) != n || strncmp(s->name, list, n)))
+			s++;
+		if (!s->name) {
+			struct buf known = {0};
+
+			for (s = source_names; s->name; s++)
+				buf_printf(&known, "%s%s", s == source_names ? "" : ", ", s->name);
+			die("--expose: no source is called '%.*s'; there are %s", (int)n, list, known.at);
+		}
+		bits |= s->bit;
+		list += n + (list[n] == ',');
+	}
+	return bits;
+}
+
+uint64_t parse_time(const char *text, const char *option)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || v < 0 || v > 1e9)
+		die("%s: '%s' is not a time", option, text);
+	if (!strcmp(end, "ms"))
+		v /= 1e3;
+	else if (!strcmp(end, "us"))
+		v /= 1e6;
+	else if (*end && strcmp(end, "s"))
+		die("%s: '%s' is not a time: seconds, or with s, ms, us", option, text);
+	return v * 1e9;
+}
+
+uint64_t parse_size(const char *text, const char *option)
+{
+	char *end;
+	uint64_t v = strtoull(text, &end, 10);
+
+	if (end == text || *text == '-')
+		die("%s: '%s' is not a size", option, text);
+	if (*end == 'K' || *end == 'k')
+		v <<= 10, end++;
+	else if (*end == 'M')
+		v <<= 20, end++;
+	else if (*end == 'G')
+		v <<= 30, end++;
+	if (*end)
+		die("%s: '%s' is not a size: bytes, or with K, M, G", option, text);
+	return v;
+}
+
+void parse_fault(const char *text, struct config *cfg)
+{
+	char *copy = xstrdup(text), *at = strchr(copy, ':'), *rest;
+
+	if (!at)
+		die("--fault: '%s' is neither lag:MAX,SEED nor stop:TIME@EVENT", text);
+	*at++ = 0;
+	if (!strcmp(copy, "lag")) {
+		cfg->fault = FAULT_LAG;
+		if ((rest = strchr(at, ',')))
+			*rest++ = 0;
+		cfg->fault_ns = parse_time(at, "--fault");
+		cfg->fault_seed = rest ? strtoull(rest, NULL, 0) : 1;
+		if (!cfg->fault_ns)
+			cfg->fault = FAULT_NONE;
+	} else if (!strcmp(copy, "stop")) {
+		cfg->fault = FAULT_STOP;
+		if (!(rest = strchr(at, '@')))
+			die("--fault: stop:TIME@EVENT needs an event's number");
+		*rest++ = 0;
+		cfg->fault_ns = parse_time(at, "--fault");
+		cfg->fault_event = strtoull(rest, NULL, 0);
+	} else {
+		die("--fault: '%s' is neither lag:MAX,SEED nor stop:TIME@EVENT", text);
+	}
+	free(copy);
+}

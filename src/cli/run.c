@@ -1,0 +1,193 @@
+/* run.c - `tandem run`. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+enum {
+	OPT_WITH = 256, OPT_WITH_CMD, OPT_ENV, OPT_EXPOSE, OPT_REPORT, OPT_DIVERGENCE_EXIT, OPT_ON_DIVERGENCE,
+	OPT_WHEN_FULL, OPT_ENGINE, OPT_START, OPT_STACK, OPT_RING, OPT_FAULT
+};
+
+struct run_options {
+	struct config cfg;
+	int copies;
+	bool copies_given;
+	char *with[RING_CONSUMERS];      /* executables of other versions */
+	int nwith;
+	const char *report;
+	int divergence_exit;             /* -1: as the leader */
+	bool verbose;
+};
+
+static const struct argp_option options[] = {
+	{NULL, 'n', "N", 0, "run N versions of the program (2 to 8; default 2)", 0},
+	{"with", OPT_WITH, "EXE", 0, "add a version that runs EXE with the same arguments", 0},
+	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields away: vdso, pid, tsc, cpuid, rand, cpu, auxv, aslr, rseq, uninit", 0},
+	{"report", OPT_REPORT, "FILE", 0, "write the outcome as JSON", 0},
+	{"divergence-exit", OPT_DIVERGENCE_EXIT, "N", 0, "end with status N when a version diverged", 0},
+	{"on-divergence", OPT_ON_DIVERGENCE, "drop|kill", 0, "let a version that diverges go (default), or end the run", 0},
+	{"when-full", OPT_WHEN_FULL, "wait|drop", 0, "when a follower is a whole stream behind: wait for it (default), or drop it", 0},
+	{"engine", OPT_ENGINE, "ptrace", 0, "how calls are intercepted; ptrace is the only way yet", 0},
+	{"start", OPT_START, "exec|main", 0, "match from the first instruction (default), or only from main on", 0},
+	{"stack", OPT_STACK, "SIZE", 0, "bytes of the stack that an event carries (default 4K)", 0},
+	{"ring", OPT_RING, "SIZE", 0, "size of the stream (default 64M)", 0},
+	{"fault", OPT_FAULT, "FAULT", 0, "for tests: lag:MAX,SEED or stop:TIME@EVENT hold followers back", 0},
+	{"verbose", 'v', NULL, 0, "show progress", 0},
+	{0}
+};
+
+static int number(const char *text, const char *option, long min, long max)
+{
+	char *end;
+	long v = strtol(text, &end, 10);
+
+	if (end == text || *end || v < min || v > max)
+		usage_error("run", "%s takes a number from %ld to %ld, not '%s'", option, min, max, text);
+	return v;
+}
+
+/* One of two words; true for the second. */
+static bool second_word(const char *text, const char *option, const char *a, const char *b)
+{
+	if (strcmp(text, a) && strcmp(text, b))
+		usage_error("run", "%s takes %s or %s, not '%s'", option, a, b, text);
+	return !strcmp(text, b);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct run_options *o = state->input;
+
+	switch (key) {
+	case 'n':
+		o->copies = number(arg, "-n", 1, 8);
+		o->copies_given = true;
+		break;
+	case 'v': o->verbose = true; break;
+	case OPT_WITH:
+		if (o->nwith == 7)
+			usage_error("run", "at most 8 versions");
+		o->with[o->nwith++] = arg;
+		break;
+	case OPT_EXPOSE:          o->cfg.exposed |= parse_sources(arg); break;
+	case OPT_REPORT:          o->report = arg; break;
+	case OPT_DIVERGENCE_EXIT: o->divergence_exit = number(arg, "--divergence-exit", 0, 255); break;
+	case OPT_ON_DIVERGENCE:   o->cfg.kill_on_divergence = second_word(arg, "--on-divergence", "drop", "kill"); break;
+	case OPT_WHEN_FULL:       o->cfg.drop_when_full = second_word(arg, "--when-full", "wait", "drop"); break;
+	case OPT_START:           o->cfg.start_main = second_word(arg, "--start", "exec", "main"); break;
+	case OPT_STACK:           o->cfg.stack = min_of(parse_size(arg, "--stack"), (uint64_t)1 << 20) & ~7u; break;
+	case OPT_RING:            o->cfg.ring_size = min_of(parse_size(arg, "--ring"), (uint64_t)8 << 30); break;
+	case OPT_FAULT:           parse_fault(arg, &o->cfg); break;
+	case OPT_ENGINE:
+		if (strcmp(arg, "ptrace"))
+			usage_error("run", "--engine: ptrace is the only one yet, not '%s'", arg);
+		break;
+	case ARGP_KEY_ARG:
+		return ARGP_ERR_UNKNOWN;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	options, parse, "-- PROGRAM [ARG...]",
+	"Run several versions of a program as one: the leader talks to the world, the followers get its inputs and are "
+	"checked against it.\v"
+	"The exit status is the program's; 125: tandem failed, 126: the program cannot be executed, 127: it was not found.",
+	NULL, NULL, NULL
+};
+
+static int open_report(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		die("cannot write the report %s: %s", path, strerror(errno));
+	return fd;
+}
+
+static json_t *exposed_json(unsigned exposed)
+{
+	json_t *list = json_array();
+
+	for (const struct source_name *s = source_names; s->name; s++)
+		if (exposed & s->bit)
+			json_array_append_new(list, json_string(s->name));
+	return list;
+}
+
+static void write_report(int fd, const char *path, const struct run_options *o, const struct outcome *out)
+{
+	json_t *j = json_pack("{s:O, s:O, s:I, s:O, s:O, s:o, s:O, s:O}", "divergences", out->divergences, "versions",
+	                      out->versions, "events", (json_int_t)out->events, "refused", out->refused, "unknown",
+	                      out->unknown, "exposed", exposed_json(o->cfg.exposed), "warnings", out->warnings,
+	                      "counts", out->counts ? out->counts : json_null());
+	char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+
+	if (!text || write_all(fd, text, strlen(text)) || write_all(fd, "\n", 1) || close(fd))
+		die("cannot write the report %s: %s", path, strerror(errno));
+	free(text);
+	json_decref(j);
+}
+
+static void set_versions(struct run_options *o, char **argv, char *path)
+{
+	extern char **environ;
+	int err;
+
+	o->cfg.n = o->copies + o->nwith;
+	if (o->cfg.n > 8)
+		usage_error("run", "at most 8 versions, not %d", o->cfg.n);
+	o->cfg.spec = xcalloc(o->cfg.n, sizeof(*o->cfg.spec));
+	for (int i = 0; i < o->cfg.n; i++) {
+		struct version_spec *s = &o->cfg.spec[i];
+
+		s->path = path;
+		s->argv = argv;
+		s->envp = environ;
+		if (i < o->copies)
+			continue;
+		s->other = true;
+		if ((err = find_program(o->with[i - o->copies], &s->path)))
+			exit(err);
+	}
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_options o = {.copies = 2, .divergence_exit = -1};
+	struct outcome out;
+	struct run run = {.cfg = &o.cfg, .keep_fd = -1};
+	char *path;
+	int rest, err, status = -1;
+
+	config_init(&o.cfg);
+	parse_options(&argp, argc, argv, &rest, &o);
+	if (rest >= argc)
+		usage_error("run", "no program was given");
+	if (o.nwith && !o.copies_given)
+		o.copies = 1;
+	if ((err = find_program(argv[rest], &path)))
+		return err;
+	set_versions(&o, argv + rest, path);
+	if (o.report)
+		run.keep_fd = open_report(o.report);
+	run.verbose = o.verbose && isatty(2);
+	err = coordinate(&run, &out);
+	if (err)
+		die("cannot start: %s (tandem doctor tells what this machine allows)", strerror(-err));
+	if (out.failed) {
+		warn("cannot execute %s: %s", path, strerror(-out.failed));
+		status = out.failed == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
+	}
+	if (o.report)
+		write_report(run.keep_fd, o.report, &o, &out);
+	if (o.divergence_exit >= 0 && json_array_size(out.divergences))
+		status = o.divergence_exit;
+	end_like(&out, status);
+}

@@ -1,0 +1,204 @@
+/* compare.c - see compare.h. Scalars are compared by their kind, memory by its shape: what the kernel
+ * does not look at (padding, the upper half of an int) is no difference. */
+#define _GNU_SOURCE
+#include "monitor/compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "abi/walk.h"
+
+struct comparing {
+	struct task *t;
+	const struct event *e;
+	struct part *next;             /* of the leader's IN parts */
+	int left;
+	struct difference *diff;
+};
+
+static bool is_pointer(int kind)
+{
+	switch (kind) {
+	case K_ADDR: case K_COOKIE: case K_BUF: case K_STR: case K_PATH: case K_STRV: case K_STRUCT: case K_ARRAY:
+	case K_INTS: case K_WORDS: case K_IOV: case K_MSG: case K_MMSG: case K_FDSET: case K_SIGSET: case K_SOCKADDR:
+	case K_CMSG: case K_SIGINFO: case K_WSTATUS: case K_HANDLER: case K_DIRENTS: case K_SHORTS:
+		return true;
+	}
+	return false;
+}
+
+static bool is_int(int kind)
+{
+	return kind == K_INT || kind == K_UINT || kind == K_FD || kind == K_DFD || kind == K_PID || kind == K_SIG ||
+	       kind == K_UID || kind == K_GID || kind == K_MODE || kind == K_ENUM;
+}
+
+static bool values_equal(const struct task *t, int kind, uint64_t leader, uint64_t own)
+{
+	if (kind == K_PAD)
+		return true;
+	if (is_pointer(kind) && t->p->mm->own_layout)
+		return kind == K_HANDLER && (leader < 2 || own < 2) ? leader == own : !leader == !own;
+	if (is_int(kind))
+		return (uint32_t)leader == (uint32_t)own;
+	return leader == own;
+}
+
+static enum difference_kind differs(struct difference *d, int arg, uint64_t leader, uint64_t own)
+{
+	*d = (struct difference){OTHER_ARGUMENT, arg, false, 0, leader, own};
+	return OTHER_ARGUMENT;
+}
+
+static struct part *next_in(struct comparing *c)
+{
+	while (c->left) {
+		struct part *p = c->next;
+
+		c->next = part_next(p);
+		c->left--;
+		if (p->kind == PART_IN || p->kind == PART_INHASH)
+			return p;
+	}
+	return NULL;
+}
+
+static int byte_differs(struct comparing *c, int arg, uint64_t offset, uint8_t leader, uint8_t own)
+{
+	*c->diff = (struct difference){OTHER_ARGUMENT, arg, true, offset, leader, own};
+	return 1;
+}
+
+/* The fields of a structure: bytes between them mean nothing. */
+static int compare_fields(struct comparing *c, const struct extent *x, const uint8_t *leader, const uint8_t *own,
+                          size_t len)
+{
+	size_t size = shape_size(x->shape);
+	unsigned n;
+	const struct field *f = shape_fields(x->shape, &n);
+
+	for (size_t at = 0; size && at + size <= len; at += size) {
+		for (unsigned i = 0; i < n; i++) {
+			size_t o = at + f[i].offset;
+			bool pointer = f[i].is_ptr || is_pointer(f[i].kind);
+
+			if (pointer && c->t->p->mm->own_layout && f[i].size == 8) {
+				uint64_t a, b;
+
+				memcpy(&a, leader + o, 8);
+				memcpy(&b, own + o, 8);
+				if (!a != !b)
+					return byte_differs(c, x->arg, o, leader[o], own[o]);
+				continue;
+			}
+			for (size_t k = 0; k < f[i].size; k++)
+				if (leader[o + k] != own[o + k])
+					return byte_differs(c, x->arg, o + k, leader[o + k], own[o + k]);
+		}
+	}
+	return 0;
+}
+
+static int compare_bytes(struct comparing *c, const struct extent *x, const struct part *p)
+{
+	const uint8_t *leader = part_data(p);
+	uint8_t small[4096], *own = p->len <= sizeof(small) ? small : xmalloc(p->len);
+	size_t got = guest_read(c->t, x->addr, own, p->len) ? guest_read_some(c->t, x->addr, own, p->len) : p->len;
+	int ret = 0;
+
+	if (got < p->len && !(p->flags & PARTF_CUT)) {
+		ret = byte_differs(c, x->arg, got, leader[got], 0);
+	} else if (got == p->len && memcmp(own, leader, p->len)) {
+		if (x->shape) {
+			ret = compare_fields(c, x, leader, own, p->len);
+		} else if (x->kind == K_STRV || x->kind == K_WORDS) {
+			/* Arrays of pointers: what they point at is compared by itself. */
+			for (size_t i = 0; i + 8 <= p->len && !ret; i += 8)
+				if (!values_equal(c->t, K_ADDR, *(uint64_t *)(leader + i), *(uint64_t *)(own + i)))
+					ret = byte_differs(c, x->arg, i, leader[i], own[i]);
+		} else {
+			size_t i = 0;
+
+			while (leader[i] == own[i])
+				i++;
+			ret = byte_differs(c, x->arg, i, leader[i], own[i]);
+		}
+	}
+	if (own != small)
+		free(own);
+	return ret;
+}
+
+static int compare_hashes(struct comparing *c, const struct extent *x, const struct part *p)
+{
+	const uint64_t *hash = part_data(p);
+	uint8_t block[4096];
+
+	for (uint64_t i = 0; i < p->len / 8; i++) {
+		size_t len = min_of((uint64_t)4096, p->whole - i * 4096);
+
+		if (guest_read(c->t, x->addr + i * 4096, block, len))
+			memset(block, 0, sizeof(block));
+		if (hash_bytes(block, len, 0) == hash[i])
+			continue;
+		*c->diff = (struct difference){OTHER_ARGUMENT, x->arg, true, i * 4096, hash[i], 0};
+		return 1;
+	}
+	return 0;
+}
+
+static int visit(void *ctx, const struct extent *x)
+{
+	struct comparing *c = ctx;
+	struct part *p = next_in(c);
+
+	if (!p || p->arg != x->arg)
+		return byte_differs(c, x->arg, 0, 0, 0);
+	if (p->whole != x->len)
+		return byte_differs(c, x->arg, min_of(p->whole, x->len), p->whole, x->len);
+	return p->kind == PART_INHASH ? compare_hashes(c, x, p) : compare_bytes(c, x, p);
+}
+
+static int read_own(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct comparing *c = ctx;
+
+	return guest_read(c->t, addr, buf, len);
+}
+
+static enum difference_kind compare_scalars(struct task *t, const struct event *e, struct difference *d)
+{
+	for (int i = 0; i < t->row->nargs; i++)
+		if (!values_equal(t, t->row->a[i].kind, e->args[i], t->args[i]))
+			return differs(d, i + 1, e->args[i], t->args[i]);
+	return SAME;
+}
+
+enum difference_kind compare_call(struct task *t, const struct event *e, struct difference *ret)
+{
+	struct comparing c = {t, e, event_parts(e), e->nparts, ret};
+	struct walk *w = &t->walk;
+
+	memset(ret, 0, sizeof(*ret));
+	if (t->nr != e->call || (t->call_flags & EVF_INT80) != (e->flags & EVF_INT80)) {
+		ret->kind = OTHER_CALL;
+		return OTHER_CALL;
+	}
+	if (t->row->who & MEMORY && t->p->mm->own_layout)
+		return SAME;
+	if (compare_scalars(t, e, ret))
+		return OTHER_ARGUMENT;
+	w->row = t->row;
+	w->args = t->args;
+	w->read = read_own;
+	w->visit = visit;
+	w->ctx = &c;
+	if (walk_entry(w) > 0)
+		return ret->kind;
+	if (next_in(&c)) {
+		*ret = (struct difference){OTHER_ARGUMENT, 1, true, 0, 1, 0};
+		return OTHER_ARGUMENT;
+	}
+	return SAME;
+}

@@ -1,0 +1,20 @@
+/* compare.h - is a follower's call the one that the leader made? */
+#ifndef TANDEM_COMPARE_H
+#define TANDEM_COMPARE_H
+
+#include "monitor/monitor.h"
+
+enum difference_kind { SAME, OTHER_CALL, OTHER_ARGUMENT };
+
+struct difference {
+	enum difference_kind kind;
+	int arg;               /* which argument, from 1 */
+	bool bytes;            /* the memory behind it, from `offset`; else its value */
+	uint64_t offset;
+	uint64_t leader, follower;
+};
+
+/* t stands at the entry of its call (t->nr, t->args, t->row). */
+enum difference_kind compare_call(struct task *t, const struct event *e, struct difference *ret);
+
+#endif

@@ -1,0 +1,574 @@
+/* coordinator.c - see coordinator.h. */
+#define _GNU_SOURCE
+#include "monitor/coordinator.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/shields/insn.h"
+
+struct version {
+	pid_t monitor, root;
+	int consumer;              /* followers: slot in the ring */
+	bool running;
+	bool diverged;
+	bool dropped;
+};
+
+struct coordinator {
+	struct run *run;
+	struct outcome *out;
+	struct stream stream;
+	struct version *v;
+	int notes[2];
+	int signals;
+	int slot;                  /* the sink's slot, or -1 */
+	int alive;
+};
+
+/* ---- what tandem was given ---- */
+
+static int given_fd[4096], ngiven;
+
+static void list_given_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *de;
+
+	while (d && (de = readdir(d)) && ngiven < (int)countof(given_fd)) {
+		int fd = atoi(de->d_name);
+
+		if (de->d_name[0] != '.' && fd != dirfd(d))
+			given_fd[ngiven++] = fd;
+	}
+	if (d)
+		closedir(d);
+}
+
+/* Whoever holds a descriptor of the program's keeps its pipes open and its locks taken. */
+static void drop_given_fds(int from, int keep)
+{
+	for (int i = 0; i < ngiven; i++)
+		if (given_fd[i] >= from && given_fd[i] != keep)
+			close(given_fd[i]);
+}
+
+static void stdio_to_null(int first, int last)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = first; fd <= last; fd++)
+		if (null >= 0 && null != fd)
+			dup2(null, fd);
+	if (null > last)
+		close(null);
+}
+
+void config_init(struct config *cfg)
+{
+	struct sigaction sa;
+
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->n = 2;
+	cfg->stack = 4096;
+	cfg->ring_size = 64u << 20;
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			cfg->ignored |= sig_bit(sig);
+	sigprocmask(SIG_SETMASK, NULL, &cfg->sigmask);
+	cfg->cpu_known = sched_getaffinity(0, sizeof(cfg->cpus), &cfg->cpus) == 0;
+	list_given_fds();
+}
+
+/* ---- finding the program ---- */
+
+static int check_program(const char *path)
+{
+	unsigned char head[20];
+	struct stat st;
+	int fd, n;
+
+	if (stat(path, &st) < 0) {
+		warn("%s: %s", path, strerror(errno));
+		return errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		warn("%s: is a directory", path);
+		return EXIT_CANNOT_EXEC;
+	}
+	if (!S_ISREG(st.st_mode) || access(path, X_OK) < 0) {
+		warn("%s: not executable: %s", path, strerror(S_ISREG(st.st_mode) ? errno : EACCES));
+		return EXIT_CANNOT_EXEC;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;              /* executable, not readable: the kernel decides */
+	n = read(fd, head, sizeof(head));
+	close(fd);
+	if (n < 20 || memcmp(head, ELFMAG, SELFMAG))
+		return 0;
+	if (head[EI_CLASS] != ELFCLASS64 || (head[18] | head[19] << 8) != EM_X86_64) {
+		warn("%s: not a 64-bit x86-64 executable: tandem runs no others", path);
+		return EXIT_CANNOT_EXEC;
+	}
+	return 0;
+}
+
+int find_program(const char *name, char **ret_path)
+{
+	const char *path = getenv("PATH"), *at, *end;
+	char *found = NULL, *denied = NULL;
+	int err;
+
+	if (!*name) {
+		warn("the program's name is empty");
+		return EXIT_NOT_FOUND;
+	}
+	if (strchr(name, '/'))
+		found = xstrdup(name);
+	for (at = path ? path : "/usr/local/bin:/usr/bin:/bin"; !found && *at; at = *end ? end + 1 : end) {
+		struct stat st;
+		char *try;
+
+		end = at + strcspn(at, ":");
+		try = xasprintf("%.*s%s%s", (int)(end - at), at, end > at ? "/" : "", name);
+		if (stat(try, &st) == 0 && S_ISREG(st.st_mode)) {
+			if (access(try, X_OK) == 0) {
+				found = try;
+				continue;
+			}
+			if (!denied) {
+				denied = try;
+				continue;
+			}
+		}
+		free(try);
+	}
+	if (!found && !denied) {
+		warn("%s: not found in PATH", name);
+		return EXIT_NOT_FOUND;
+	}
+	found = found ? found : denied;
+	if ((err = check_program(found)))
+		free(found);
+	else
+		*ret_path = found;
+	return err;
+}
+
+/* ---- monitors ---- */
+
+/* What a terminal sends to everybody is the program's business. */
+static void ignore_signals(void)
+{
+	static const int list[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2,
+	                           SIGPIPE, SIGWINCH, SIGCONT};
+	sigset_t none;
+
+	for (size_t i = 0; i < countof(list); i++)
+		signal(list[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void on_full(struct stream *s, int slowest);
+static struct monitor *the_monitor;
+
+static _Noreturn void monitor_main(struct coordinator *c, int version)
+{
+	struct config *cfg = c->run->cfg;
+	struct monitor *m = xcalloc(1, sizeof(*m));
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() == 1)
+		_exit(EXIT_TANDEM);
+	prctl(PR_SET_NAME, version ? "tandem-follower" : "tandem-leader");
+	ignore_signals();
+	close(c->notes[0]);
+	close(c->signals);
+	m->cfg = cfg;
+	m->s = &c->stream;
+	m->version = version;
+	m->consumer = c->v[version].consumer;
+	m->notes = c->notes[1];
+	m->sink_slot = c->slot;
+	m->cpuid_faults = cpu_has_cpuid_faulting();
+	the_monitor = m;
+	monitor_pin(m);
+#ifndef TANDEM_SANITIZE
+	/* A switch between a task that traps rdtsc and one that does not costs a control register write. */
+	if (!(cfg->exposed & SRC_TSC))
+		prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
+#endif
+	if (version)
+		follower_main(m);
+	c->stream.ring.h->producer = getpid();
+	c->stream.on_full = on_full;
+	leader_main(m);
+}
+
+/* Called by the leader's monitor while the stream is full. */
+static void on_full(struct stream *s, int slowest)
+{
+	struct monitor *m = the_monitor;
+
+	if (slowest < 0)
+		return;
+	if (m->cfg->drop_when_full && slowest != m->sink_slot) {
+		monitor_notef(m, NOTE_DROP, slowest, "dropped: the stream is full and it is the slowest");
+		stream_drop_consumer(s, slowest);
+		return;
+	}
+	if (!s->warned)
+		monitor_notef(m, NOTE_WARNING, slowest, "the stream is full: the leader waits for the slowest follower");
+	s->warned = true;
+}
+
+static int start_monitor(struct coordinator *c, int version)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		monitor_main(c, version);
+	c->v[version].monitor = pid;
+	c->v[version].running = true;
+	c->alive++;
+	return 0;
+}
+
+/* The monitor has forked its root: it can let go of what the program was given. */
+void monitor_let_go(struct monitor *m)
+{
+	drop_given_fds(3, m->notes);
+	stdio_to_null(0, getenv("TANDEM_DEBUG") ? 1 : 2);
+}
+
+/* ---- notes ---- */
+
+static void on_divergence(struct coordinator *c, const struct note *n)
+{
+	json_t *j = json_loads(n->text, 0, NULL);
+	const char *text = j ? json_string_value(json_object_get(j, "text")) : NULL;
+
+	c->v[n->version].diverged = true;
+	fprintf(stderr, "tandem: %s%s", text ? text : n->text, text ? "" : "\n");
+	fflush(stderr);
+	if (j) {
+		json_object_del(j, "text");
+		json_array_append_new(c->out->divergences, j);
+	}
+	if (c->run->cfg->kill_on_divergence)
+		for (int i = 0; i < c->run->cfg->n; i++)
+			if (c->v[i].root)
+				kill(c->v[i].root, SIGKILL);
+}
+
+static void on_note(struct coordinator *c, const struct note *n)
+{
+	json_t *list = NULL;
+
+	if (n->version >= (uint32_t)c->run->cfg->n)
+		return;
+	switch (n->kind) {
+	case NOTE_ROOT:
+		c->v[n->version].root = n->value;
+		break;
+	case NOTE_DIVERGENCE:
+		on_divergence(c, n);
+		break;
+	case NOTE_FAILED:
+		if (!n->version)
+			c->out->failed = n->value;
+		else
+			warn("version %u cannot be started: %s", n->version, strerror(-n->value));
+		break;
+	case NOTE_END:
+		if (!n->version) {
+			c->out->root_status = n->value;
+			c->out->ended = true;
+			c->out->counts = json_loads(n->text, 0, NULL);
+		}
+		break;
+	case NOTE_REFUSED: list = c->out->refused; break;
+	case NOTE_UNKNOWN: list = c->out->unknown; break;
+	case NOTE_DROP:
+		for (int i = 1; i < c->run->cfg->n; i++)
+			if (c->v[i].consumer == n->value && c->v[i].monitor) {
+				c->v[i].dropped = true;
+				warn("version %d %s", i, n->text);
+				json_array_append_new(c->out->warnings, json_sprintf("version %d %s", i, n->text));
+				kill(c->v[i].monitor, SIGKILL);
+			}
+		break;
+	case NOTE_WARNING:
+		warn("%s", n->text);
+		list = c->out->warnings;
+		break;
+	}
+	if (list)
+		json_array_append_new(list, json_string(n->text));
+}
+
+static void read_notes(struct coordinator *c)
+{
+	static union { struct note n; char room[NOTE_MAX + 1]; } u;
+	ssize_t len;
+
+	while ((len = recv(c->notes[0], &u, NOTE_MAX, MSG_DONTWAIT)) >= (ssize_t)sizeof(struct note)) {
+		u.room[len] = 0;
+		on_note(c, &u.n);
+	}
+}
+
+/* ---- signals ---- */
+
+/* What the terminal sends has reached the leader, too: only what was meant for tandem is passed on. */
+static void read_signals(struct coordinator *c)
+{
+	struct signalfd_siginfo s;
+
+	while (read(c->signals, &s, sizeof(s)) == sizeof(s))
+		if (s.ssi_signo != SIGCHLD && s.ssi_code != SI_KERNEL && c->v[0].root)
+			kill(c->v[0].root, s.ssi_signo);
+}
+
+static int catch_signals(void)
+{
+	static const int list[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < countof(list); i++)
+		sigaddset(&set, list[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* ---- the run ---- */
+
+static void monitor_gone(struct coordinator *c, int i, int status)
+{
+	struct version *v = &c->v[i];
+
+	v->running = false;
+	c->alive--;
+	read_notes(c);
+	if (i && v->consumer >= 0)
+		stream_drop_consumer(&c->stream, v->consumer);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	if (!i && !c->out->ended && !c->out->failed) {
+		c->out->lost = true;
+		warn("the leader's monitor was killed, and the leader with it");
+		stream_close(&c->stream);
+		for (int k = 1; k < c->run->cfg->n; k++)
+			if (c->v[k].running)
+				kill(c->v[k].monitor, SIGKILL);
+	} else if (i && !v->dropped && WIFSIGNALED(status)) {
+		char *text = xasprintf("the monitor of version %d was killed: the others go on", i);
+
+		warn("%s", text);
+		json_array_append_new(c->out->warnings, json_string(text));
+		free(text);
+	}
+}
+
+static void reap(struct coordinator *c)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (int i = 0; i < c->run->cfg->n; i++)
+			if (c->v[i].monitor == pid && c->v[i].running)
+				monitor_gone(c, i, status);
+}
+
+static void show_progress(struct coordinator *c)
+{
+	static uint64_t last;
+	uint64_t now = now_mono();
+	struct ring_head *h = c->stream.ring.h;
+
+	if (!c->run->verbose || now - last < 1000000000u)
+		return;
+	last = now;
+	fprintf(stderr, "\rtandem: %llu events", (unsigned long long)h->seq);
+	for (int i = 1; i < c->run->cfg->n; i++)
+		if (c->v[i].running)
+			fprintf(stderr, ", version %d %llu behind", i,
+			        (unsigned long long)(h->seq - min_of(h->seq, h->consumer[c->v[i].consumer].events)));
+	fprintf(stderr, "\033[K");
+}
+
+static void drain_sink(struct coordinator *c, uint64_t ns)
+{
+	struct event *e;
+
+	while ((e = stream_next(&c->stream, c->slot, ns))) {
+		c->run->sink(c->run->sink_ctx, e);
+		stream_release(&c->stream, c->slot, e);
+		if (e->seq % 1024 == 0)
+			break;
+	}
+}
+
+static void look(struct coordinator *c, int timeout)
+{
+	struct pollfd p[2] = {{c->notes[0], POLLIN, 0}, {c->signals, POLLIN, 0}};
+
+	if (poll(p, 2, timeout) < 0)
+		return;
+	read_notes(c);
+	read_signals(c);
+	reap(c);
+	show_progress(c);
+}
+
+static void attend(struct coordinator *c)
+{
+	while (c->alive || (c->slot >= 0 && !stream_ended(&c->stream, c->slot))) {
+		if (c->slot >= 0)
+			drain_sink(c, 50000000);
+		look(c, c->slot >= 0 ? 0 : c->run->verbose ? 500 : -1);
+		if (!c->alive && c->slot >= 0 && !c->stream.ring.h->closed)
+			break;
+	}
+	if (c->run->verbose)
+		fprintf(stderr, "\r\033[K");
+	read_notes(c);
+}
+
+static json_t *versions_json(struct coordinator *c)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < c->run->cfg->n; i++) {
+		const struct version_spec *s = &c->run->cfg->spec[i];
+		json_t *command = json_array(), *exit = json_null();
+
+		for (char **a = s->argv; *a; a++) {
+			json_t *word = json_string(*a);
+
+			json_array_append_new(command, word ? word : json_string("(not text)"));
+		}
+		if (!i && c->out->ended)
+			exit = json_integer(outcome_status(c->out));
+		else if (i && c->v[i].diverged)
+			exit = json_string("diverged");
+		else if (i && c->v[i].dropped)
+			exit = json_string("dropped");
+		else if (i && c->out->ended)
+			exit = json_integer(outcome_status(c->out));
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o, s:i, s:i}", "role", i ? "follower" : "leader",
+			"command", command, "path", s->path, "exit", exit, "pid", (int)c->v[i].root,
+			"monitor", (int)c->v[i].monitor));
+	}
+	return list;
+}
+
+static int prepare(struct coordinator *c)
+{
+	struct config *cfg = c->run->cfg;
+	int err = stream_create(&c->stream, cfg->ring_size);
+
+	if (err)
+		return err;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, c->notes) < 0)
+		return -errno;
+	c->signals = catch_signals();
+	for (int i = 1; i < cfg->n; i++)
+		if ((c->v[i].consumer = stream_add_consumer(&c->stream)) < 0)
+			return c->v[i].consumer;
+	c->slot = c->run->sink ? stream_add_consumer(&c->stream) : -1;
+	return c->signals < 0 ? -EMFILE : 0;
+}
+
+int coordinate(struct run *run, struct outcome *ret)
+{
+	struct coordinator c = {.run = run, .out = ret};
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->divergences = json_array();
+	ret->refused = json_array();
+	ret->unknown = json_array();
+	ret->warnings = json_array();
+	c.v = xcalloc(run->cfg->n, sizeof(*c.v));
+	err = prepare(&c);
+	for (int i = 0; i < run->cfg->n && !err; i++)
+		err = start_monitor(&c, i);
+	close(c.notes[1]);
+	if (!err) {
+		drop_given_fds(3, run->keep_fd);
+		if (!run->keep_stdio)
+			stdio_to_null(0, 1);
+		attend(&c);
+		ret->events = c.stream.ring.h->seq;
+	}
+	ret->versions = versions_json(&c);
+	close(c.notes[0]);
+	close(c.signals);
+	stream_destroy(&c.stream);
+	free(c.v);
+	return err;
+}
+
+void outcome_free(struct outcome *o)
+{
+	json_decref(o->divergences);
+	json_decref(o->versions);
+	json_decref(o->refused);
+	json_decref(o->unknown);
+	json_decref(o->warnings);
+	json_decref(o->counts);
+}
+
+int outcome_status(const struct outcome *o)
+{
+	if (o->lost)
+		return 137;
+	if (WIFSIGNALED(o->root_status))
+		return 128 + WTERMSIG(o->root_status);
+	return WEXITSTATUS(o->root_status);
+}
+
+_Noreturn void end_like(const struct outcome *o, int status)
+{
+	struct rlimit none = {0, 0};
+	sigset_t set;
+	int sig;
+
+	fflush(NULL);
+	if (status >= 0)
+		exit(status);
+	if (!o->lost && WIFSIGNALED(o->root_status)) {
+		sig = WTERMSIG(o->root_status);
+		/* The program has left its core already, where it was to. */
+		setrlimit(RLIMIT_CORE, &none);
+		signal(sig, SIG_DFL);
+		sigemptyset(&set);
+		sigaddset(&set, sig);
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+		raise(sig);
+	}
+	exit(outcome_status(o));
+}

@@ -1,0 +1,209 @@
+/* each.c - calls that every version executes on itself: memory, births, deaths. */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "monitor/follower.h"
+#include "monitor/shields/shields.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+#endif
+
+static uint64_t page_up(uint64_t a)
+{
+	return (a + 4095) & ~4095ull;
+}
+
+static bool failed(int64_t r)
+{
+	return r < 0 && r > -4096;
+}
+
+/* Run the call with other arguments; the program's own are back in the registers afterwards. */
+static int run_with(struct monitor *m, struct task *t, long nr, const uint64_t a[6], int64_t *ret)
+{
+	int err = remote_instead(m, t, ret, nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+	t->at = AT_DONE;
+	return err ? err : task_set_regs(t);
+}
+
+/* The kernel's own break belongs to tandem's start code: the program's is emulated. */
+static int each_brk(struct monitor *m, struct task *t, const struct event *e, int64_t *ret)
+{
+	struct mm *mm = t->p->mm;
+	uint64_t from = page_up(mm->brk), to = page_up(e->result);
+	int err = 0;
+
+	if (mm->own_layout) {
+		/* Its own place, as much longer or shorter as the leader's. */
+		to = page_up(t->args[0] ? t->args[0] : mm->brk);
+		*ret = t->args[0] ? t->args[0] : mm->brk;
+		if (t->args[0] && t->args[0] < mm->brk_start)
+			*ret = mm->brk, to = from;
+	} else {
+		*ret = e->result;
+	}
+	if (to > from) {
+		uint64_t a[6] = {from, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0};
+		int64_t at;
+
+		err = run_with(m, t, SYS_mmap, a, &at);
+		if (!err && failed(at))
+			return at;
+	} else if (to < from) {
+		uint64_t a[6] = {to, from - to};
+		int64_t at;
+
+		err = run_with(m, t, SYS_munmap, a, &at);
+	}
+	mm->brk = *ret;
+	if (!err && (from == to)) {
+		t->has_result = true;
+		t->result = *ret;
+	} else if (!err) {
+		t->regs.rax = *ret;
+		err = task_set_regs(t);
+	}
+	return err;
+}
+
+static int each_mmap(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why)
+{
+	uint64_t a[6];
+
+	memcpy(a, t->args, sizeof(a));
+	if (!(a[3] & MAP_ANONYMOUS))
+		return rebuild_mapping(m, t, e, ret, ret_why);
+	mm_unmap(t->p->mm, e->result, e->result + page_up(a[1]));
+	if (t->p->mm->own_layout)
+		return follower_run_call(m, t, ret);
+	a[0] = e->result;
+	/* The leader's kernel chose a free place: here it is free, too. */
+	a[3] = (a[3] & ~(uint64_t)MAP_FIXED_NOREPLACE) | MAP_FIXED;
+	return run_with(m, t, SYS_mmap, a, ret);
+}
+
+static int each_mremap(struct monitor *m, struct task *t, const struct event *e, int64_t *ret)
+{
+	uint64_t a[6];
+
+	memcpy(a, t->args, sizeof(a));
+	if (t->p->mm->own_layout || (uint64_t)e->result == a[0])
+		return follower_run_call(m, t, ret);
+	a[3] |= MREMAP_MAYMOVE | MREMAP_FIXED;
+	a[4] = e->result;
+	return run_with(m, t, SYS_mremap, a, ret);
+}
+
+static int each_exit(struct monitor *m, struct task *t)
+{
+	t->exits = true;
+	if (t->nr == SYS_exit_group)
+		t->p->exits = true;
+	follower_go(m, t, 0);
+	return 0;
+}
+
+int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why)
+{
+	switch (t->nr) {
+	case SYS_exit:
+	case SYS_exit_group: return each_exit(m, t);
+	case SYS_brk:        return each_brk(m, t, e, ret);
+	case SYS_mmap:       return each_mmap(m, t, e, ret, ret_why);
+	case SYS_mremap:     return each_mremap(m, t, e, ret);
+	case SYS_shmat:
+		*ret_why = "System V shared memory cannot be followed";
+		return -ENOTSUP;
+	}
+	return follower_run_call(m, t, ret);
+}
+
+/* ---- births ---- */
+
+/* The child is the monitor's, so that it is reaped there and no SIGCHLD arises; ids are the leader's, so the
+ * kernel writes none; the parent of a vfork waits for its event, not in the kernel. */
+#define KEEP_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS)
+
+static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const struct event *e,
+                          const struct clone_call *call)
+{
+	struct task *c = task_by_tid(m, tid);
+	struct mm *mm;
+
+	if (!c) {
+		c = task_new(m, tid, NULL);
+		c->at = AT_RUNNING;
+	}
+	if (call->flags & CLONE_THREAD) {
+		c->p = t->p;
+	} else {
+		mm = call->flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
+		c->p = process_new(tid, mm);
+		c->p->leader_pid = e->result;
+		shield_fork(t->p, c->p);
+		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
+		c->p->segv_ignored = t->p->segv_ignored;
+		c->p->segv_handled = t->p->segv_handled;
+	}
+	c->p->ntasks++;
+	task_use_mm(c, c->p->mm);
+	task_set_id(m, c, e->other);
+	c->leader_tid = e->result;
+	c->first_run = true;
+	c->sigmask = t->sigmask;
+	memcpy(c->args, t->args, sizeof(c->args));
+	return c;
+}
+
+int each_birth(struct monitor *m, struct task *t, const struct event *e, const char **ret_why)
+{
+	struct user_regs_struct want;
+	struct clone_call call;
+	unsigned long tid = 0;
+	int err, status;
+
+	*ret_why = "the birth of a task";
+	if ((err = clone_parse(t, &call)) || (err = task_regs(t)))
+		return err;
+	if (call.flags & CLONE_CLEAR_SIGHAND) {
+		*ret_why = "clone3 with CLONE_CLEAR_SIGHAND";
+		return -ENOTSUP;
+	}
+	want = t->regs;
+	t->regs.orig_rax = SYS_clone;
+	t->regs.rdi = (call.flags & KEEP_FLAGS) | (call.flags & CLONE_THREAD ? 0 : CLONE_PARENT);
+	t->regs.rsi = call.stack;
+	t->regs.rdx = t->regs.r10 = 0;
+	t->regs.r8 = call.tls;
+	if ((err = task_set_regs(t)))
+		return err;
+	for (;;) {
+		if ((err = task_resume(t, PTRACE_SYSCALL, 0)) || (err = task_wait(m, t, &status)))
+			return err;
+		if (status >> 8 == (SIGTRAP | 0x80))
+			break;
+		if (status >> 16 == PTRACE_EVENT_CLONE || status >> 16 == PTRACE_EVENT_FORK ||
+		    status >> 16 == PTRACE_EVENT_VFORK)
+			ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &tid);
+	}
+	if ((err = task_regs(t)))
+		return err;
+	if (!tid)
+		return failed(t->regs.rax) ? (int)t->regs.rax : -ECHILD;
+	adopt(m, t, tid, e, &call);
+	want.rcx = t->regs.rcx;
+	want.r11 = t->regs.r11;
+	want.rax = m->cfg->exposed & SRC_PID ? tid : (uint64_t)e->result;
+	t->regs = want;
+	t->at = AT_DONE;
+	if (!(m->cfg->exposed & SRC_PID))
+		follower_scatter(m, t, e);
+	return task_set_regs(t);
+}

@@ -1,0 +1,387 @@
+/* finding.c - what to say when a follower parts ways with the leader: once for people, once as JSON.
+ *
+ * The leader's side comes from the event alone; the follower's from the task itself, which is still stopped.
+ * The finding goes to the coordinator; then this version ends.
+ */
+#define _GNU_SOURCE
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "abi/walk.h"
+#include "monitor/follower.h"
+#include "monitor/shields/shields.h"
+#include "show/decode.h"
+#include "show/names.h"
+#include "show/symbols.h"
+
+#define FRAMES 48
+
+struct side {
+	struct buf call;           /* "write(1, "abc", 3) = 3" */
+	struct event *e;           /* what it is shown from */
+	struct frame frame[FRAMES];
+	int nframes;
+	bool truncated;
+	bool known;                /* there is such a side */
+};
+
+/* ---- the follower's own call, as an event: so that one decoder shows both ---- */
+
+struct compose {
+	struct buf b;
+	struct task *t;
+};
+
+static void compose_part(struct compose *c, int kind, int arg, uint64_t addr, uint64_t len)
+{
+	struct part p = {.kind = kind, .arg = arg, .addr = addr, .whole = len};
+	uint32_t n = min_of(len, (uint64_t)65536);
+	char *bytes = xcalloc(1, n + 8);
+
+	p.len = guest_read(c->t, addr, bytes, n) ? guest_read_some(c->t, addr, bytes, n) : n;
+	p.flags = p.len < len ? PARTF_CUT : 0;
+	buf_add(&c->b, &p, sizeof(p));
+	buf_add(&c->b, bytes, (p.len + 7) & ~7u);
+	((struct event *)c->b.at)->nparts++;
+	free(bytes);
+}
+
+static int compose_visit(void *ctx, const struct extent *x)
+{
+	compose_part(ctx, PART_IN, x->arg, x->addr, x->len);
+	return 0;
+}
+
+static int compose_read(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct compose *c = ctx;
+
+	return guest_read(c->t, addr, buf, len);
+}
+
+static struct event *own_event(struct task *t, const struct event *leader)
+{
+	struct compose c = {.t = t};
+	struct event e = {.type = EV_CALL, .task = t->id, .tid = t->leader_tid, .call = t->nr};
+	struct walk w = {.row = t->row, .args = t->args, .read = compose_read, .visit = compose_visit, .ctx = &c};
+
+	e.flags = t->call_flags;
+	e.seq = leader->seq;
+	memcpy(e.args, t->args, sizeof(e.args));
+	buf_add(&c.b, &e, sizeof(e));
+	walk_entry(&w);
+	((struct event *)c.b.at)->size = c.b.len;
+	return (struct event *)c.b.at;
+}
+
+/* ---- backtraces ---- */
+
+static struct module_map *modules(const struct mm *mm, bool leader, size_t *ret_n)
+{
+	struct module_map *map = xcalloc(mm->nmap, sizeof(*map));
+
+	for (int i = 0; i < mm->nmap; i++) {
+		const struct mapping *x = &mm->map[i];
+		uint64_t at = leader && mm->own_layout ? x->leader : x->start;
+
+		map[i] = (struct module_map){at, at + (x->end - x->start), x->offset, x->path, x->dev, x->ino};
+	}
+	*ret_n = mm->nmap;
+	return map;
+}
+
+static void backtrace(struct monitor *m, struct side *s, struct snapshot *snap, const struct mm *mm, bool leader)
+{
+	struct module_map *map = modules(mm, leader, &snap->nmaps);
+
+	snap->maps = map;
+	if (!m->symbols)
+		m->symbols = symbols_new();
+	s->nframes = symbols_backtrace(m->symbols, snap, s->frame, FRAMES, &s->truncated);
+	free(map);
+}
+
+static void leader_side(struct monitor *m, struct side *s, struct task *t, const struct event *e)
+{
+	struct part *regs = event_part(e, PART_REGS, 0), *stack = event_part(e, PART_STACK, 0);
+	struct snapshot snap = {0};
+	struct user_regs_struct r;
+
+	s->known = true;
+	if (!regs || regs->len < sizeof(r) || !t || !t->p)
+		return;
+	memcpy(&r, part_data(regs), sizeof(r));
+	snap.regs = &r;
+	if (stack) {
+		snap.stack_addr = stack->addr;
+		snap.stack = part_data(stack);
+		snap.stack_len = stack->len;
+	}
+	backtrace(m, s, &snap, t->p->mm, true);
+}
+
+static int read_live(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	return guest_read(ctx, addr, buf, len);
+}
+
+static void follower_side(struct monitor *m, struct side *s, struct task *t)
+{
+	struct snapshot snap = {.read = read_live, .ctx = t};
+
+	if (!t || !t->p || t->state != TASK_STOPPED || task_regs(t))
+		return;
+	s->known = true;
+	snap.regs = &t->regs;
+	backtrace(m, s, &snap, t->p->mm, false);
+}
+
+/* ---- JSON ---- */
+
+static json_t *text_or_null(const char *s)
+{
+	json_t *j = s ? json_string(s) : NULL;
+
+	return j ? j : s ? json_string("(not text)") : json_null();
+}
+
+static json_t *frames_json(const struct side *s)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < s->nframes; i++)
+		json_array_append_new(list, json_pack("{s:o, s:o, s:i, s:o, s:I, s:I}",
+			"function", text_or_null(s->frame[i].function), "file", text_or_null(s->frame[i].file),
+			"line", s->frame[i].line, "module", text_or_null(s->frame[i].module),
+			"pc", (json_int_t)s->frame[i].pc, "offset", (json_int_t)s->frame[i].offset));
+	return list;
+}
+
+static json_t *args_json(const struct event *e)
+{
+	struct show_options o = SHOW_DEFAULTS;
+	json_t *list = json_array();
+	struct buf b = {0};
+
+	for (int i = 0; i < show_argument_count(e); i++) {
+		buf_clear(&b);
+		show_one_argument(&b, e, i, &o);
+		json_array_append_new(list, text_or_null(b.at ? b.at : ""));
+	}
+	buf_free(&b);
+	return list;
+}
+
+static json_t *side_json(const struct side *s)
+{
+	struct buf name = {0};
+	json_t *j;
+
+	if (!s->known)
+		return json_null();
+	if (s->e)
+		show_name(&name, s->e);
+	j = json_pack("{s:o, s:o, s:o, s:I, s:o, s:b}", "call", text_or_null(s->e ? name.at : NULL),
+	              "shown", text_or_null(s->call.at), "args", s->e ? args_json(s->e) : json_array(),
+	              "result", (json_int_t)(s->e ? s->e->result : 0), "backtrace", frames_json(s),
+	              "truncated", s->truncated);
+	buf_free(&name);
+	return j;
+}
+
+static json_t *difference_json(const struct difference *d)
+{
+	if (!d || d->kind == SAME)
+		return json_null();
+	return json_pack("{s:i, s:o, s:I, s:I}", "argument", d->arg,
+	                 "offset", d->bytes ? json_integer(d->offset) : json_null(),
+	                 "leader", (json_int_t)d->leader, "follower", (json_int_t)d->follower);
+}
+
+/* ---- text ---- */
+
+static void show_frames(struct buf *out, const struct side *s)
+{
+	for (int i = 0; i < s->nframes && i < 16; i++) {
+		const struct frame *f = &s->frame[i];
+
+		buf_printf(out, "      #%-2d ", i);
+		if (f->function)
+			buf_printf(out, "%s", f->function);
+		else
+			buf_printf(out, "0x%llx", (unsigned long long)f->pc);
+		if (f->file)
+			buf_printf(out, " at %s:%d", f->file, f->line);
+		else if (f->module)
+			buf_printf(out, " in %s+0x%llx", f->module, (unsigned long long)f->offset);
+		buf_putc(out, '\n');
+	}
+	if (s->truncated)
+		buf_puts(out, "      (truncated: --stack=SIZE carries more)\n");
+}
+
+static void printable(struct buf *out, uint64_t byte)
+{
+	if (byte >= 32 && byte < 127)
+		buf_printf(out, "'%c'", (int)byte);
+	else
+		buf_printf(out, "0x%02llx", (unsigned long long)byte);
+}
+
+static void show_difference(struct buf *out, const struct difference *d, const struct side *leader)
+{
+	const char *name = d && d->arg && leader->e ? argument_name(leader->e->call, d->arg - 1) : NULL;
+
+	if (!d || d->kind != OTHER_ARGUMENT)
+		return;
+	if (!d->arg) {
+		buf_printf(out, "    the result is %lld, the leader's was %lld\n", (long long)d->follower, (long long)d->leader);
+		return;
+	}
+	buf_printf(out, "    argument %d%s%s%s: ", d->arg, name ? " (" : "", name ? name : "", name ? ")" : "");
+	if (!d->bytes) {
+		buf_printf(out, "0x%llx, the leader's was 0x%llx\n", (unsigned long long)d->follower,
+		           (unsigned long long)d->leader);
+	} else if (d->leader < 256 && d->follower < 256) {
+		buf_printf(out, "byte %llu is ", (unsigned long long)d->offset);
+		printable(out, d->follower);
+		buf_puts(out, ", the leader's was ");
+		printable(out, d->leader);
+		buf_putc(out, '\n');
+	} else {
+		buf_printf(out, "differs within the 4096 bytes from %llu on\n", (unsigned long long)d->offset);
+	}
+}
+
+static void show_recent(struct monitor *m, struct buf *out)
+{
+	struct show_options o = SHOW_DEFAULTS;
+	uint64_t n = min_of(m->nrecent, (uint64_t)5);
+
+	if (!n)
+		return;
+	buf_puts(out, "  before that:\n");
+	for (uint64_t i = m->nrecent - n; i < m->nrecent; i++) {
+		const struct event *e = m->recent[i % countof(m->recent)];
+
+		if (!e || (e->type != EV_CALL && e->type != EV_LEAVE && e->type != EV_ENTER && e->type != EV_INSN))
+			continue;
+		buf_printf(out, "    event %llu, task %u: ", (unsigned long long)e->seq, e->task);
+		show_call(out, e, &o);
+		buf_putc(out, '\n');
+	}
+}
+
+static void show_side(struct buf *out, const char *who, const struct side *s)
+{
+	if (!s->known)
+		return;
+	buf_printf(out, "  %s: %s\n", who, s->call.at ? s->call.at : "(no call)");
+	show_frames(out, s);
+}
+
+/* Where a follower that makes no call stands. */
+static void show_place(struct buf *out, struct task *t)
+{
+	char room[16];
+
+	switch (t->at) {
+	case AT_FAULT:
+		buf_printf(out, "gets %s at address %p", signal_name(t->fault.si_signo, room), t->fault.si_addr);
+		break;
+	case AT_INSN: buf_puts(out, "executes an instruction that reads the machine"); break;
+	case AT_EXIT:
+	case AT_DEAD: buf_puts(out, "is gone"); break;
+	default:      buf_puts(out, "computes"); break;
+	}
+}
+
+static void stop_for_a_look(struct monitor *m, struct task *t)
+{
+	int status;
+
+	if (t->state != TASK_RUNNING || ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0)
+		return;
+	if (task_wait(m, t, &status) == 0)
+		t->state = TASK_STOPPED;
+}
+
+static void describe(struct monitor *m, struct task *t, const struct event *e, struct side *leader, struct side *own)
+{
+	struct show_options o = SHOW_DEFAULTS;
+
+	leader->e = (struct event *)e;
+	leader_side(m, leader, t, e);
+	if (e->type == EV_CALL || e->type == EV_ENTER || e->type == EV_LEAVE || e->type == EV_INSN)
+		show_call(&leader->call, e, &o);
+	else
+		show_event(&leader->call, e, &o);
+	while (leader->call.len && leader->call.at[leader->call.len - 1] == '\n')
+		leader->call.at[--leader->call.len] = 0;
+	if (!t)
+		return;
+	stop_for_a_look(m, t);
+	follower_side(m, own, t);
+	if (t->at == AT_CALL) {
+		own->e = own_event(t, e);
+		show_name(&own->call, own->e);
+		buf_putc(&own->call, '(');
+		show_args(&own->call, own->e, &o);
+		buf_putc(&own->call, ')');
+	} else {
+		show_place(&own->call, t);
+	}
+}
+
+static void end_version(struct monitor *m)
+{
+	int status;
+
+	stream_drop_consumer(m->s, m->consumer);
+	for (size_t i = 0; i < countof(m->hash); i++)
+		for (struct task *t = m->hash[i]; t; t = t->next_hash)
+			kill(t->tid, SIGKILL);
+	/* Reap them, or they would outlive this monitor as the coordinator's orphans for a moment. */
+	while (waitpid(-1, &status, __WALL) > 0)
+		if (WIFSTOPPED(status))
+			continue;
+	monitor_notef(m, NOTE_END, -1, "{\"events\":%llu}", (unsigned long long)m->last_seq);
+	_exit(0);
+}
+
+_Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,
+                       const struct difference *d, const char *fmt, ...)
+{
+	struct side leader = {0}, own = {0};
+	struct buf text = {0};
+	char *what, *json;
+	json_t *j;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&what, fmt, ap) < 0)
+		die("out of memory");
+	va_end(ap);
+	describe(m, t, e, &leader, &own);
+	buf_printf(&text, "version %d, task %u, event %llu: ", m->version, e->task, (unsigned long long)e->seq);
+	show_name(&text, e);
+	buf_printf(&text, ": the follower %s\n", what);
+	show_difference(&text, d, &leader);
+	show_side(&text, "leader", &leader);
+	show_side(&text, "follower", &own);
+	show_recent(m, &text);
+	j = json_pack("{s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o, s:o}", "version", m->version, "task", (int)e->task,
+	              "event", (json_int_t)e->seq, "kind", kind, "what", what, "leader", side_json(&leader),
+	              "follower", side_json(&own), "difference", difference_json(d), "text", text_or_null(text.at));
+	must(j);
+	json = json_dumps(j, JSON_COMPACT);
+	monitor_note(m, NOTE_DIVERGENCE, e->seq, json ? json : "{}");
+	end_version(m);
+	_exit(0);
+}

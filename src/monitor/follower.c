@@ -1,0 +1,725 @@
+/* follower.c - the monitor of a follower: takes event after event from the stream, waits until the task it
+ * names stands at the same place, compares, hands over what the leader got, and lets the task go on.
+ *
+ * Events are consumed strictly in the order of the stream. Tasks that the stream lets run do so at their own
+ * pace meanwhile; a follower's task never sleeps in a call, so the one that the next event names always
+ * comes. Only one wait exists (follower_wait): for a stop; and one in the main loop: for an event.
+ */
+#define _GNU_SOURCE
+#include "monitor/follower.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "abi/walk.h"
+#include "monitor/shields/shields.h"
+
+/* ---- going on ---- */
+
+void follower_go(struct monitor *m, struct task *t, int sig)
+{
+	(void)m;
+	t->at = AT_RUNNING;
+	t->has_result = false;
+	t->resumed = now_mono();
+	t->cpu_resumed = 0;
+	task_resume(t, PTRACE_CONT, sig);
+}
+
+/* The call that t stands at is skipped: it has had its effect in the leader. */
+static void skip_call(struct monitor *m, struct task *t, int64_t result)
+{
+	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, orig_rax), -1L);
+	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, rax), result);
+	follower_go(m, t, 0);
+}
+
+/* The call's result is known, but t goes on only when the stream says so. */
+static void keep_result(struct task *t, int64_t result)
+{
+	t->has_result = true;
+	t->result = result;
+}
+
+static void continue_task(struct monitor *m, struct task *t)
+{
+	if (t->at == AT_CALL && t->has_result)
+		skip_call(m, t, t->result);
+	else
+		follower_go(m, t, 0);
+}
+
+int follower_run_call(struct monitor *m, struct task *t, int64_t *ret)
+{
+	int status, err;
+
+	for (;;) {
+		if ((err = task_resume(t, PTRACE_SYSCALL, 0)) || (err = task_wait(m, t, &status)))
+			return err;
+		if (status >> 8 == (SIGTRAP | 0x80))
+			break;
+		/* A signal from outside: a follower's come from the stream. */
+	}
+	t->at = AT_DONE;
+	if ((err = task_regs(t)))
+		return err;
+	*ret = t->regs.rax;
+	return 0;
+}
+
+/* ---- stops ---- */
+
+static void on_call_stop(struct task *t)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return;
+	t->nr = info.seccomp.nr;
+	for (int i = 0; i < 6; i++)
+		t->args[i] = info.seccomp.args[i];
+	t->call_ip = info.instruction_pointer;
+	t->call_flags = info.seccomp.ret_data == 2 ? EVF_INT80 : 0;
+	t->row = t->call_flags ? row_int80(t->nr) : row_find(t->nr, t->args, &t->scratch);
+	t->at = AT_CALL;
+}
+
+static bool fatal_fault(const siginfo_t *i)
+{
+	switch (i->si_signo) {
+	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
+		return i->si_code > 0;
+	}
+	return false;
+}
+
+static void on_signal_stop(struct monitor *m, struct task *t)
+{
+	struct insn_op op;
+
+	if (task_siginfo(t, &t->fault))
+		return;
+	if (insn_trapped(m, t, &t->fault, &op))
+		t->at = AT_INSN;
+	else if (fatal_fault(&t->fault))
+		t->at = AT_FAULT;
+	else
+		task_resume(t, PTRACE_CONT, 0);   /* from outside: dropped */
+}
+
+static struct task *stopped_task(struct monitor *m, pid_t tid)
+{
+	struct task *t = task_by_tid(m, tid);
+
+	if (!t) {
+		t = task_new(m, tid, NULL);
+		t->at = AT_BORN;
+	}
+	t->state = TASK_STOPPED;
+	t->regs_valid = false;
+	return t;
+}
+
+void follower_arrive(struct monitor *m, pid_t tid, int status)
+{
+	struct task *t;
+
+	if (WIFEXITED(status) || WIFSIGNALED(status)) {
+		if (!(t = task_by_tid(m, tid)))
+			return;
+		t->at = AT_DEAD;
+		t->state = TASK_DEAD;
+		t->status = status;
+		return;
+	}
+	t = stopped_task(m, tid);
+	switch (status >> 16) {
+	case PTRACE_EVENT_SECCOMP:
+		on_call_stop(t);
+		break;
+	case PTRACE_EVENT_EXIT:
+		t->at = AT_EXIT;
+		break;
+	case PTRACE_EVENT_STOP:
+		if (!t->p || t->at == AT_BORN)
+			t->at = AT_BORN;
+		else
+			task_resume(t, PTRACE_CONT, 0);
+		break;
+	case 0:
+		if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+			on_signal_stop(m, t);
+		else
+			task_resume(t, PTRACE_CONT, 0);
+		break;
+	default:
+		task_resume(t, PTRACE_CONT, 0);
+	}
+}
+
+/* ---- hangs ---- */
+
+/* CPU seconds beyond the leader's before a task counts as lost. */
+#define HANG_NS  10000000000ull
+
+static void check_hang(struct monitor *m, struct task *t)
+{
+	uint64_t now = now_mono(), allowed, used;
+
+	if (now - t->resumed < HANG_NS)
+		return;
+	used = task_cpu(t, true);
+	if (!t->cpu_resumed) {
+		/* First look of this stretch: the clock starts here. */
+		t->cpu_resumed = used ? used : 1;
+		t->resumed = now;
+		t->hang_looks = 0;
+		return;
+	}
+	allowed = HANG_NS + 20 * (m->event->cpu - min_of(m->event->cpu, t->leader_cpu));
+	if (used - t->cpu_resumed > allowed)
+		diverge(m, t, m->event, "hang", NULL, "computes for %.0f s without reaching the leader's next call",
+		        (used - t->cpu_resumed) / 1e9);
+	if (used == t->cpu_resumed && ++t->hang_looks > 2000)
+		diverge(m, t, m->event, "hang", NULL, "neither runs nor reaches the leader's next call");
+}
+
+void follower_wait(struct monitor *m, struct task *t)
+{
+	pid_t tid;
+	int status;
+
+	while (t->at == AT_RUNNING) {
+		tid = monitor_wait(m, &status, true);
+		if (tid > 0)
+			follower_arrive(m, tid, status);
+		else if (tid < 0)
+			t->at = AT_DEAD;
+		else
+			check_hang(m, t);
+	}
+}
+
+/* ---- outputs ---- */
+
+struct scatter {
+	struct task *t;
+	const struct event *e;
+	struct part *next;
+	int left;
+};
+
+static int scatter_own(void *ctx, const struct extent *x)
+{
+	struct scatter *s = ctx;
+
+	while (s->left) {
+		struct part *p = s->next;
+
+		s->next = part_next(p);
+		s->left--;
+		if (p->kind != PART_OUT)
+			continue;
+		guest_write(s->t, x->addr, part_data(p), p->len);
+		break;
+	}
+	return 0;
+}
+
+static int scatter_read(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct scatter *s = ctx;
+
+	return guest_read(s->t, addr, buf, len);
+}
+
+/* In a layout of its own a follower's outputs go where its own arguments point. */
+static void scatter_by_walk(struct task *t, const struct event *e)
+{
+	struct scatter s = {t, e, event_parts(e), e->nparts};
+
+	t->walk.ret = e->result;
+	t->walk.read = scatter_read;
+	t->walk.visit = scatter_own;
+	t->walk.ctx = &s;
+	walk_exit(&t->walk);
+}
+
+void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct iovec from[64], to[64];
+	struct part *p = event_parts(e);
+	ssize_t total = 0;
+	int n = 0;
+
+	(void)m;
+	if (t->p->mm->own_layout && e->type != EV_RUN && e->type != EV_DEATH) {
+		scatter_by_walk(t, e);
+		return;
+	}
+	for (int i = 0; i < e->nparts; i++, p = part_next(p)) {
+		if (p->kind != PART_OUT || !p->len)
+			continue;
+		if (n == (int)countof(to)) {
+			guest_write(t, p->addr, part_data(p), p->len);
+			continue;
+		}
+		from[n] = (struct iovec){part_data(p), p->len};
+		to[n++] = (struct iovec){(void *)p->addr, p->len};
+		total += p->len;
+	}
+	if (!n || process_vm_writev(t->tid, from, n, to, n, 0) == total)
+		return;
+	for (int i = 0; i < n; i++)
+		guest_write(t, (uint64_t)to[i].iov_base, from[i].iov_base, from[i].iov_len);
+}
+
+/* ---- events ---- */
+
+static const char *call_of(const struct task *t)
+{
+	return t->at == AT_CALL && (t->nr == SYS_exit || t->nr == SYS_exit_group) ? "exit" : "call";
+}
+
+/* t has to stand at the entry of a call. */
+static void need_call(struct monitor *m, struct task *t, const struct event *e)
+{
+	follower_wait(m, t);
+	switch (t->at) {
+	case AT_CALL:
+		return;
+	case AT_FAULT:
+		diverge(m, t, e, "crash", NULL, "gets signal %d where the leader makes a call", t->fault.si_signo);
+	case AT_INSN:
+		diverge(m, t, e, "call", NULL, "executes an instruction that the leader does not");
+	case AT_EXIT:
+	case AT_DEAD:
+		diverge(m, t, e, "killed", NULL, "is gone where the leader makes a call");
+	default:
+		diverge(m, t, e, "call", NULL, "does not make the leader's call");
+	}
+}
+
+static void need_same_call(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct difference d;
+
+	need_call(m, t, e);
+	shield_uninit(m, t);
+	switch (compare_call(t, e, &d)) {
+	case SAME:
+		break;
+	case OTHER_CALL:
+		diverge(m, t, e, call_of(t), &d, "makes another call");
+	case OTHER_ARGUMENT:
+		diverge(m, t, e, "argument", &d, "makes the call with another argument");
+	}
+	if (e->flags & EVF_UNKNOWN)
+		diverge(m, t, e, "unsupported", NULL, "cannot follow: what this call does is not known to tandem");
+}
+
+static bool restarts(int64_t result)
+{
+	return result >= -516 && result <= -512;
+}
+
+/* The call runs here, too. */
+static void execute_each(struct monitor *m, struct task *t, const struct event *e)
+{
+	const char *why = NULL;
+	struct difference d;
+	int64_t result = 0;
+	int err;
+
+	if (e->result < 0 && e->result > -4096) {
+		keep_result(t, e->result);
+		return;
+	}
+	err = each_run(m, t, e, &result, &why);
+	if (err == -ESRCH)
+		return;
+	if (err)
+		diverge(m, t, e, "unsupported", NULL, "%s: %s", why ? why : "the call cannot be run here", strerror(-err));
+	if (m->cfg->exposed & SRC_PID && shield_is_own_id(t->nr))
+		return;
+	if (t->at != AT_DONE || result == e->result || (t->p->mm->own_layout && !(result < 0 && result > -4096)) ||
+	    t->nr == SYS_rt_sigreturn)
+		return;
+	d = (struct difference){OTHER_ARGUMENT, 0, false, 0, e->result, result};
+	diverge(m, t, e, "output", &d, "gets another result");
+}
+
+static bool runs_each(const struct monitor *m, const struct task *t, const struct event *e)
+{
+	if (e->flags & (EVF_ANSWERED | EVF_REFUSED))
+		return false;
+	if (m->cfg->exposed & SRC_PID && shield_is_own_id(t->nr))
+		return true;
+	if (t->nr == SYS_rseq)
+		return true;
+	return (t->row->who & WHO_MASK) == EACH && !(t->row->who & MASKS);
+}
+
+static void complete_call(struct monitor *m, struct task *t, const struct event *e)
+{
+	const char *why = NULL;
+	int err = 0;
+
+	if (e->flags & EVF_EXEC)
+		err = rebuild_exec(m, t, e, &why);
+	else if (e->flags & EVF_BIRTH)
+		err = each_birth(m, t, e, &why);
+	else if (restarts(e->result))
+		keep_result(t, e->result);
+	else if (runs_each(m, t, e))
+		execute_each(m, t, e);
+	else {
+		follower_scatter(m, t, e);
+		keep_result(t, e->result);
+	}
+	if (err)
+		diverge(m, t, e, "unsupported", NULL, "%s: %s", why, strerror(-err));
+	if (!(e->flags & (EVF_EXEC | EVF_INT80)) && t->at != AT_RUNNING)
+		shield_note_call(t, e->result);
+	if (e->flags & EVF_RUNS && !(e->flags & EVF_MORE) && t->at != AT_RUNNING)
+		continue_task(m, t);
+}
+
+static void on_insn(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct insn_op op;
+
+	follower_wait(m, t);
+	if (t->at != AT_INSN || !insn_trapped(m, t, &t->fault, &op) || op.kind != e->call)
+		diverge(m, t, e, t->at == AT_FAULT ? "crash" : call_of(t), NULL,
+		        "does not execute the instruction that the leader executes");
+	insn_finish(m, t, &op, e->args, e->args[4], t->fault.si_signo);
+	follower_go(m, t, 0);
+}
+
+/* ---- signals ---- */
+
+static void event_siginfo(const struct event *e, siginfo_t *ret)
+{
+	struct part *p = event_part(e, PART_SIGINFO, 0);
+
+	memset(ret, 0, sizeof(*ret));
+	if (p)
+		memcpy(ret, part_data(p), min_of(sizeof(*ret), (size_t)p->len));
+	ret->si_signo = e->call;
+}
+
+/* From a stop where nothing is to be skipped: the kernel delivers at once. */
+static int deliver_here(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	int status, err;
+
+	if (syscall(SYS_tgkill, t->p->pid, t->tid, info->si_signo) < 0)
+		return -errno;
+	do {
+		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
+			return err;
+	} while (status >> 16 || WSTOPSIG(status) != info->si_signo);
+	return task_set_siginfo(t, info);
+}
+
+static void on_fault_event(struct monitor *m, struct task *t, const struct event *e, const siginfo_t *info)
+{
+	follower_wait(m, t);
+	if (t->at != AT_FAULT || t->fault.si_signo != info->si_signo)
+		diverge(m, t, e, t->at == AT_FAULT ? "signal" : call_of(t), NULL,
+		        "does not get the signal %d that the leader got here", info->si_signo);
+	if (!t->p->mm->own_layout && t->fault.si_addr != info->si_addr && info->si_signo != SIGTRAP)
+		diverge(m, t, e, "signal", NULL, "faults at %p, the leader at %p", t->fault.si_addr, info->si_addr);
+	if (!t->p->mm->own_layout)
+		task_set_siginfo(t, info);
+	t->mask_stale = true;
+	follower_go(m, t, info->si_signo);
+}
+
+static void on_signal_event(struct monitor *m, struct task *t, const struct event *e)
+{
+	siginfo_t info;
+	int err;
+
+	event_siginfo(e, &info);
+	if (e->flags & EVF_FAULT) {
+		on_fault_event(m, t, e, &info);
+		return;
+	}
+	if (!(e->flags & EVF_HANDLER))
+		return;
+	if (e->flags & EVF_ASYNC)
+		diverge(m, t, e, "signal", NULL,
+		        "cannot follow: the signal came while the leader computed, at no place that can be found again");
+	if (!(e->flags & EVF_INCALL)) {
+		need_call(m, t, e);
+		err = task_deliver_at_call(m, t, &info, -513);
+	} else if (t->at == AT_CALL) {
+		err = shield_deliver_in_call(m, t, &info, t->result);
+	} else {
+		err = deliver_here(m, t, &info);
+	}
+	if (err)
+		diverge(m, t, e, "unsupported", NULL, "the signal cannot be delivered: %s", strerror(-err));
+	t->mask_stale = true;
+	follower_go(m, t, info.si_signo);
+}
+
+/* ---- births and deaths ---- */
+
+/* Its birth was made with other arguments than the program's: these are in the registers it copied. */
+static void born_regs(struct task *t)
+{
+	if (task_regs(t))
+		return;
+	t->regs.rdi = t->args[0];
+	t->regs.rsi = t->args[1];
+	t->regs.rdx = t->args[2];
+	t->regs.r10 = t->args[3];
+	t->regs.r8 = t->args[4];
+	task_set_regs(t);
+}
+
+static void on_run(struct monitor *m, struct task *t, const struct event *e)
+{
+	if (t->first_run) {
+		t->first_run = false;
+		t->at = t->at == AT_BORN ? AT_BORN : AT_RUNNING;
+		follower_wait(m, t);
+	}
+	if (t->at == AT_RUNNING)
+		return;
+	if (t->at == AT_BORN)
+		born_regs(t);
+	if (!(m->cfg->exposed & SRC_PID))
+		follower_scatter(m, t, e);
+	continue_task(m, t);
+}
+
+static void kill_process(struct process *p)
+{
+	if (p->killed)
+		return;
+	p->killed = true;
+	kill(p->pid, SIGKILL);
+}
+
+/* Let a task that is ending come to its end. */
+static void let_die(struct monitor *m, struct task *t, bool reap)
+{
+	for (;;) {
+		follower_wait(m, t);
+		if (t->at == AT_DEAD)
+			return;
+		if (t->at == AT_EXIT && !reap) {
+			task_resume(t, PTRACE_CONT, 0);
+			t->at = AT_RUNNING;
+			return;
+		}
+		follower_go(m, t, t->at == AT_FAULT ? t->fault.si_signo : 0);
+	}
+}
+
+static void on_death(struct monitor *m, struct task *t, const struct event *e)
+{
+	bool first = t->tid == t->p->pid && t->p->ntasks > 1;
+
+	if (e->nparts && t->in_mm && t->in_mm->ntasks > 1)
+		follower_scatter(m, t, e);
+	if (WIFSIGNALED(e->result))
+		kill_process(t->p);
+	else if (!t->exits && !t->p->exits) {
+		/* Another thread's exec ends it: ours does so when its event comes. */
+		t->doomed = true;
+		return;
+	}
+	let_die(m, t, !first);
+	if (t->at == AT_DEAD)
+		task_free(m, t);
+	else
+		t->doomed = true;
+}
+
+/* ---- the run ---- */
+
+static void on_fragment(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct part *p = event_part(e, PART_OUT, 0);
+
+	if (p)
+		guest_write(t, p->addr, part_data(p), p->len);
+	if (!(e->flags & EVF_MORE))
+		continue_task(m, t);
+}
+
+/* The root stands at the end of an exec of tandem's own program. */
+static void first_image(struct monitor *m, struct task *t, const struct event *e)
+{
+	const char *why = "";
+	int err = e->flags & EVF_EXEC ? rebuild_image(m, t, e, &why) : -EPROTO;
+
+	m->image_pending = false;
+	if (err)
+		diverge(m, t, e, "unsupported", NULL, "cannot start: %s: %s", why, strerror(-err));
+	follower_go(m, t, 0);
+}
+
+static void consume(struct monitor *m, const struct event *e)
+{
+	struct task *t = e->task ? task_by_id(m, e->task) : NULL;
+
+	m->event = e;
+	if (e->type == EV_START || e->type == EV_STOPPED || e->type == EV_MARK)
+		return;
+	if (e->type == EV_END) {
+		m->root_status = e->result;
+		return;
+	}
+	if (!t)
+		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
+	switch (e->type) {
+	case EV_ENTER:
+		need_same_call(m, t, e);
+		t->in_call = true;
+		break;
+	case EV_CALL:
+		if (m->image_pending) {
+			first_image(m, t, e);
+			break;
+		}
+		need_same_call(m, t, e);
+		complete_call(m, t, e);
+		break;
+	case EV_LEAVE:
+		t->in_call = false;
+		complete_call(m, t, e);
+		break;
+	case EV_INSN:     on_insn(m, t, e); break;
+	case EV_SIGNAL:   on_signal_event(m, t, e); break;
+	case EV_RUN:      on_run(m, t, e); break;
+	case EV_DEATH:    on_death(m, t, e); return;
+	case EV_FRAGMENT: on_fragment(m, t, e); break;
+	}
+	if (t->at != AT_DEAD)
+		t->leader_cpu = e->cpu;
+}
+
+/* ---- lags, on purpose ---- */
+
+/* The first lag comes soon, the next ones after ever longer gaps: a run of any length has a few. */
+static void plan_lag(struct monitor *m, uint64_t seq)
+{
+	m->lag_gap = m->lag_gap ? m->lag_gap * 2 : 16;
+	m->next_lag = seq + 1 + rng_next(&m->rng) % m->lag_gap;
+}
+
+static void inject_fault(struct monitor *m, const struct event *e)
+{
+	const struct config *cfg = m->cfg;
+
+	if (cfg->fault == FAULT_STOP && e->seq == cfg->fault_event)
+		nap_ns(cfg->fault_ns);
+	if (cfg->fault != FAULT_LAG)
+		return;
+	if (!m->next_lag) {
+		m->rng = cfg->fault_seed * 0x9e3779b97f4a7c15u + m->version;
+		plan_lag(m, e->seq);
+	}
+	if (e->seq < m->next_lag)
+		return;
+	nap_ns(rng_next(&m->rng) % cfg->fault_ns);
+	plan_lag(m, e->seq);
+}
+
+/* ---- the main loop ---- */
+
+/* Nothing to consume: has a task died meanwhile? */
+static void look_around(struct monitor *m)
+{
+	int status;
+	pid_t tid;
+
+	while ((tid = monitor_wait(m, &status, false)) > 0)
+		follower_arrive(m, tid, status);
+}
+
+/* The header of an event stays, for the report's "before that". */
+static void remember(struct monitor *m, const struct event *e)
+{
+	struct event **slot = &m->recent[m->nrecent++ % countof(m->recent)];
+	uint32_t size = min_of(e->size, 8192u);
+
+	if (e->type == EV_FRAGMENT)
+		return;
+	if (!*slot)
+		*slot = xmalloc(8192);
+	memcpy(*slot, e, size);
+	if (size < e->size) {
+		(*slot)->nparts = 0;
+		(*slot)->size = sizeof(*e);
+	}
+}
+
+static _Noreturn void follower_end(struct monitor *m)
+{
+	if (m->root)
+		kill(m->root->pid, SIGKILL);
+	for (size_t i = 0; i < countof(m->hash); i++)
+		for (struct task *t = m->hash[i]; t; t = t->next_hash)
+			kill(t->tid, SIGKILL);
+	monitor_notef(m, NOTE_END, m->root_status, "{\"events\":%llu}", (unsigned long long)m->last_seq);
+	_exit(0);
+}
+
+static void follow(struct monitor *m)
+{
+	const struct event *e;
+
+	while (!stream_ended(m->s, m->consumer)) {
+		e = stream_next(m->s, m->consumer, 100000000);
+		if (!e) {
+			if (m->s->ring.h->consumer[m->consumer].state == CONSUMER_GONE)
+				return;
+			look_around(m);
+			continue;
+		}
+		if (m->cfg->fault)
+			inject_fault(m, e);
+		must(event_valid(e, m->s->ring.size));
+		consume(m, e);
+		remember(m, e);
+		m->last_seq = e->seq;
+		stream_release(m->s, m->consumer, e);
+	}
+}
+
+_Noreturn void follower_main(struct monitor *m)
+{
+	struct task *t;
+	int err;
+
+	err = launch(m, &t);
+	monitor_let_go(m);
+	if (!err)
+		err = launch_to_exec(m, t);
+	if (err) {
+		stream_drop_consumer(m->s, m->consumer);
+		monitor_note(m, NOTE_FAILED, err, "");
+		_exit(EXIT_TANDEM);
+	}
+	task_set_id(m, t, 1);
+	t->at = AT_DONE;
+	m->image_pending = true;
+	monitor_note(m, NOTE_ROOT, t->tid, "");
+	monitor_tick_start();
+	follow(m);
+	follower_end(m);
+}

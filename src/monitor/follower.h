@@ -1,0 +1,40 @@
+/* follower.h - shared between the files of the followers' monitor. */
+#ifndef TANDEM_FOLLOWER_H
+#define TANDEM_FOLLOWER_H
+
+#include "monitor/compare.h"
+#include "monitor/monitor.h"
+
+/* ---- follower.c ---- */
+/* Wait until t stands somewhere (t->at != AT_RUNNING); other tasks' stops are taken note of. */
+void follower_wait(struct monitor *m, struct task *t);
+/* Take note of a stop that waitpid reported. */
+void follower_arrive(struct monitor *m, pid_t tid, int status);
+/* Let t go on in the program, delivering sig (0: none). */
+void follower_go(struct monitor *m, struct task *t, int sig);
+/* At a seccomp stop: run the call as it stands in the registers, to its exit stop. *ret: its result. */
+int follower_run_call(struct monitor *m, struct task *t, int64_t *ret);
+/* Copy the event's PART_OUTs into t's memory. */
+void follower_scatter(struct monitor *m, struct task *t, const struct event *e);
+
+/* ---- rebuild.c ---- */
+/* t stands at its exec: put the image of the event in the place of its program. t stands at the exit
+ * stop afterwards, with the leader's registers. 0, or -errno and a reason in *ret_why. */
+int rebuild_exec(struct monitor *m, struct task *t, const struct event *e, const char **ret_why);
+/* The same for the root, which stands at the exit stop of the exec of tandem's own program. */
+int rebuild_image(struct monitor *m, struct task *t, const struct event *e, const char **ret_why);
+/* At a seccomp stop of mmap, of a file whose bytes the producer keeps. *ret: where it is now. */
+int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why);
+
+/* ---- each.c: calls that every version executes on itself ---- */
+/* Runs it; t stands at the exit stop (or is gone: exit). *ret is its result here. */
+int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why);
+int each_birth(struct monitor *m, struct task *t, const struct event *e, const char **ret_why);
+
+/* ---- finding.c: what to say when versions part ---- */
+/* kind: "call", "argument", "output", "exit", "crash", "signal", "hang", "unsupported", "killed". Sends the
+ * finding to the coordinator, ends this version. Does not return. */
+_Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,
+                       const struct difference *d, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+#endif

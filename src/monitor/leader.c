@@ -1,0 +1,957 @@
+/* leader.c - the monitor of the leader: lets calls run, and publishes what they did.
+ *
+ * A task stops at the entry of each call (seccomp) and at its exit. One event is published per call, at
+ * its exit; where several tasks share memory, a call that may sleep has an event at its entry as well,
+ * and only one of these tasks runs at a time: the one that holds the address space's turn. What a task
+ * stopped for is handled when it has the turn, never before.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/monitor.h"
+#include "monitor/publish.h"
+#include "monitor/shields/shields.h"
+#include "monitor/store.h"
+#include "show/names.h"
+
+/* A task that makes no call for so long shares its turn. */
+#define SHARE_NS   20000000u
+/* A signal for a task that makes no call is held so long. */
+#define HOLD_NS    1000000000u
+/* A person who watches sees a call that sleeps after so long. */
+#define SHOW_NS    10000000u
+
+static void handle_stop(struct monitor *m, struct task *t, int status);
+
+/* ---- turns ---- */
+
+static bool shares_memory(const struct task *t)
+{
+	return t->in_mm && t->in_mm->ntasks > 1;
+}
+
+static bool has_turn(struct task *t)
+{
+	struct mm *mm = t->in_mm;
+
+	if (!mm || mm->ntasks < 2 || mm->turn == t)
+		return true;
+	if (mm->turn)
+		return false;
+	mm->turn = t;
+	mm->turn_since = now_mono();
+	return true;
+}
+
+static struct task *longest_waiting(struct mm *mm)
+{
+	struct task *best = NULL;
+
+	for (struct task *t = mm->tasks; t; t = t->next_mm)
+		if (t->has_status && (!best || t->waits_since < best->waits_since))
+			best = t;
+	return best;
+}
+
+/* Give the turn up; who waits longest gets it, and handles what it stopped for. */
+static void pass_turn(struct monitor *m, struct mm *mm)
+{
+	struct task *next;
+
+	mm->turn = NULL;
+	next = longest_waiting(mm);
+	if (!next)
+		return;
+	must(has_turn(next));
+	next->has_status = false;
+	handle_stop(m, next, next->status);
+}
+
+static void wait_for_turn(struct task *t, int status)
+{
+	t->status = status;
+	t->has_status = true;
+	t->waits_since = now_mono();
+}
+
+/* Events between which tasks take turns must say where a task goes on. */
+static void publish_run(struct monitor *m, struct task *t)
+{
+	publish_begin(m, t, EV_RUN, EVF_RUNS);
+	publish_end(m, t);
+}
+
+/* ---- going on ---- */
+
+static void go_user(struct task *t)
+{
+	t->phase = LEAD_USER;
+	task_resume(t, PTRACE_CONT, 0);
+}
+
+/* ---- signals ---- */
+
+static bool caught(struct task *t, int sig, struct sig_state *s)
+{
+	if (task_sig_state(t, s))
+		return false;
+	return s->caught & sig_bit(sig);
+}
+
+static void publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags)
+{
+	struct event *e;
+
+	if (task_regs(t))
+		return;
+	e = publish_begin(m, t, EV_SIGNAL, flags);
+	e->call = info->si_signo;
+	publish_part(m, PART_SIGINFO, 0, 0, info, sizeof(*info));
+	publish_context(m, t);
+	publish_end(m, t);
+}
+
+static void refresh_mask(struct task *t)
+{
+	task_sigmask(t, &t->sigmask);
+}
+
+static void hold_signal(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	struct held_signal **at = &t->held, *h;
+
+	for (; *at; at = &(*at)->next)
+		if ((*at)->info.si_signo == info->si_signo && info->si_signo < SIGRTMIN)
+			return;    /* the kernel keeps one of each, too */
+	h = xcalloc(1, sizeof(*h));
+	h->info = *info;
+	h->since = now_mono();
+	*at = h;
+	m->deferred_signals++;
+}
+
+/* The first held signal that is not blocked now, taken off the list. */
+static bool take_held(struct task *t, siginfo_t *ret)
+{
+	uint64_t mask = 0;
+
+	if (!t->held)
+		return false;
+	task_sigmask(t, &mask);
+	for (struct held_signal **at = &t->held; *at; at = &(*at)->next) {
+		struct held_signal *h = *at;
+
+		if (mask & sig_bit(h->info.si_signo))
+			continue;
+		*at = h->next;
+		*ret = h->info;
+		free(h);
+		return true;
+	}
+	return false;
+}
+
+/* t stands at a call that it is about to make, or that is skipped already: the handler runs first. */
+static void deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	task_regs(t);
+	publish_signal(m, t, info, EVF_HANDLER | EVF_RUNS);
+	if (task_deliver_at_call(m, t, info, -513))
+		return;
+	t->phase = LEAD_USER;
+	t->mask_stale = true;
+	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	struct sig_state s;
+	bool handled = caught(t, info->si_signo, &s) && !(t->sigmask & sig_bit(info->si_signo));
+
+	publish_signal(m, t, info, EVF_FAULT | (handled ? EVF_HANDLER | EVF_RUNS : 0));
+	t->phase = LEAD_USER;
+	t->mask_stale = true;
+	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+static bool is_fault(const siginfo_t *i)
+{
+	switch (i->si_signo) {
+	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
+		return i->si_code > 0;
+	}
+	return false;
+}
+
+/* What the call that was interrupted returned is known now. */
+static void publish_decided(struct monitor *m, struct task *t)
+{
+	if (task_regs(t) == 0)
+		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, t->restart_result, 0);
+}
+
+/* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
+ * version; elsewhere it has to wait for the next one. */
+static void on_handled_signal(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	if (t->phase == LEAD_RESTART) {
+		t->phase = LEAD_USER;
+		publish_decided(m, t);
+	} else if (!t->awaits_signal) {
+		hold_signal(m, t, info);
+		go_user(t);
+		return;
+	}
+	t->awaits_signal = false;
+	t->mask_stale = true;
+	publish_signal(m, t, info, EVF_HANDLER | EVF_INCALL | EVF_RUNS);
+	t->phase = LEAD_USER;
+	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+/* epoll_wait and its kind return EINTR for a signal that is then ignored; without ptrace the kernel
+ * would not even have woken them. The call is made again. */
+static void reissue(struct task *t)
+{
+	int64_t left = (int)t->args[3] - (int64_t)((now_wall() - t->entered) / 1000000);
+
+	if (task_regs(t))
+		return;
+	if ((t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait) && (int)t->args[3] > 0) {
+		t->regs.r10 = max_of(left, (int64_t)0);
+		t->patched_args |= 8;
+	}
+	t->regs.rip -= 2;
+	t->regs.rax = t->nr;
+	t->regs.orig_rax = -1;
+	task_set_regs(t);
+	/* Another signal may follow before it runs: that must not rewind it twice. */
+	t->restart_result = -513;
+}
+
+static void on_signal(struct monitor *m, struct task *t, int sig)
+{
+	struct sig_state s;
+	siginfo_t info;
+
+	if (task_siginfo(t, &info))
+		return;
+	if (shield_insn_trap(m, t, &info))
+		return;
+	if (is_fault(&info)) {
+		on_fault(m, t, &info);
+		return;
+	}
+	if (caught(t, sig, &s)) {
+		on_handled_signal(m, t, &info);
+		return;
+	}
+	if (t->phase == LEAD_RESTART && t->restart_result == -EINTR) {
+		if (s.ignored & sig_bit(sig) || sig_default_ignores(sig)) {
+			reissue(t);
+		} else {
+			t->phase = LEAD_USER;
+			publish_decided(m, t);
+			publish_run(m, t);
+		}
+	}
+	publish_signal(m, t, &info, 0);
+	task_resume(t, PTRACE_CONT, sig);
+}
+
+/* Whether a signal will be delivered on the way out of the call that just returned: only then may
+ * followers not run on from here. Looked up only where it is likely, since a look costs 20 µs. */
+static bool signal_follows(struct task *t, int64_t result)
+{
+	struct sig_state s;
+
+	switch (t->nr) {
+	case SYS_kill: case SYS_tkill: case SYS_tgkill: case SYS_rt_sigqueueinfo:
+	case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigprocmask:
+	case SYS_rt_sigreturn: case SYS_timer_settime: case SYS_setitimer:
+		break;
+	default:
+		if (result != -EPIPE && result != -EFBIG && result != -EINTR)
+			return false;
+	}
+	if (task_sig_state(t, &s))
+		return false;
+	return s.pending & ~s.blocked & s.caught;
+}
+
+/* ---- calls ---- */
+
+static bool is_clone(uint32_t nr)
+{
+	return nr == SYS_clone || nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone3;
+}
+
+static bool is_exec(uint32_t nr)
+{
+	return nr == SYS_execve || nr == SYS_execveat;
+}
+
+static void call_begin(struct task *t, const struct __ptrace_syscall_info *info)
+{
+	t->nr = info->seccomp.nr;
+	for (int i = 0; i < 6; i++)
+		t->args[i] = info->seccomp.args[i];
+	t->call_ip = info->instruction_pointer;
+	t->call_flags = 0;
+	t->in_captured = false;
+	t->entered_published = false;
+	t->child = 0;
+	t->patched_args = 0;
+	t->entered = now_wall();
+	if (info->seccomp.ret_data == 2)
+		t->call_flags |= EVF_INT80;
+	else if (shield_vdso_call(t))
+		t->call_flags |= EVF_VDSO;
+	t->row = t->call_flags & EVF_INT80 ? row_int80(t->nr) : row_find(t->nr, t->args, &t->scratch);
+	if ((t->row->who & WHO_MASK) == UNKNOWN)
+		t->call_flags |= EVF_UNKNOWN;
+}
+
+/* Answer a call without letting it run. The task stays at the seccomp stop; go_user makes it skip. */
+static void answer(struct monitor *m, struct task *t, int64_t result)
+{
+	task_regs(t);
+	t->regs.orig_rax = -1;
+	t->regs.rax = result;
+	task_set_regs(t);
+	publish_call(m, t, EV_CALL, result, EVF_ANSWERED | EVF_RUNS);
+	go_user(t);
+}
+
+static void note_call(struct monitor *m, struct task *t, int kind)
+{
+	if (t->call_flags & EVF_INT80)
+		monitor_notef(m, kind, t->nr, "int 0x80 call %u", t->nr);
+	else if (t->nr == SYS_ioctl)
+		monitor_notef(m, kind, t->nr, "ioctl(%d, 0x%x)", (int)t->args[0], (unsigned)t->args[1]);
+	else if (call_name(t->nr, 0))
+		monitor_notef(m, kind, t->nr, "%s(0x%llx, 0x%llx)", call_name(t->nr, 0),
+		              (unsigned long long)t->args[0], (unsigned long long)t->args[1]);
+	else
+		monitor_notef(m, kind, t->nr, "system call %u", t->nr);
+}
+
+static void note_once(struct monitor *m, struct task *t, int kind)
+{
+	static uint8_t told[2][1024];
+	uint32_t at = t->nr % 1024;
+
+	if (told[kind == NOTE_REFUSED][at] && (t->row->who & WHO_MASK) != UNKNOWN)
+		return;
+	told[kind == NOTE_REFUSED][at] = 1;
+	note_call(m, t, kind);
+}
+
+/* The call is about to run: what must be published or taken note of before it does. */
+static void call_prepare(struct monitor *m, struct task *t)
+{
+	bool sleeps = !(t->row->who & QUICK);
+
+	if (row_needs_entry(t->row) || is_exec(t->nr) || is_clone(t->nr))
+		capture_in(m, t);
+	if (is_clone(t->nr))
+		shield_clone_leader(m, t);
+	if (shares_memory(t) && sleeps && !(t->row->who & NORET) && !is_clone(t->nr)) {
+		if (!t->in_captured)
+			capture_in(m, t);
+		task_regs(t);
+		publish_call(m, t, EV_ENTER, 0, 0);
+		t->entered_published = true;
+	}
+}
+
+static void on_call(struct monitor *m, struct task *t)
+{
+	struct __ptrace_syscall_info info;
+	siginfo_t held;
+	int64_t forced;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return;
+	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
+		t->phase = LEAD_CALL;
+		task_resume(t, PTRACE_SYSCALL, 0);
+		return;
+	}
+	if (t->p->foreign) {
+		go_user(t);
+		return;
+	}
+	if (t->awaits_signal) {
+		t->awaits_signal = false;
+		publish_run(m, t);
+	}
+	if (t->mask_stale) {
+		refresh_mask(t);
+		t->mask_stale = false;
+	}
+	call_begin(t, &info);
+	if (take_held(t, &held)) {
+		deliver_before_call(m, t, &held);
+		return;
+	}
+	if (t->call_flags & EVF_UNKNOWN)
+		note_once(m, t, NOTE_UNKNOWN);
+	if (shield_answers(m, t, &forced)) {
+		if (t->call_flags & EVF_REFUSED)
+			note_once(m, t, NOTE_REFUSED);
+		answer(m, t, forced);
+		return;
+	}
+	call_prepare(m, t);
+	if (t->row->who & NORET && !is_exec(t->nr) && t->nr != SYS_rt_sigreturn) {
+		/* exit, exit_group: there is no other side. */
+		task_regs(t);
+		publish_call(m, t, EV_CALL, 0, EVF_RUNS);
+		t->phase = LEAD_EXITING;
+		task_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	t->phase = LEAD_CALL;
+	task_resume(t, PTRACE_SYSCALL, 0);
+	if (t->entered_published)
+		pass_turn(m, t->in_mm);
+}
+
+/* A call that made a task has returned (or, vfork, has got that far). */
+static void announce_child(struct monitor *m, struct task *t, int64_t result, uint32_t flags)
+{
+	struct task *c = task_by_id(m, t->child);
+
+	publish_call(m, t, EV_CALL, result, flags | EVF_BIRTH);
+	t->child = 0;
+	if (!c)
+		return;
+	c->announced = true;
+	if (c->has_status && has_turn(c)) {
+		c->has_status = false;
+		handle_stop(m, c, c->status);
+	}
+}
+
+/* The auxiliary vector tells where the vDSO is; /proc/PID/stat where the break starts. */
+static void find_vdso(struct task *t)
+{
+	uint64_t auxv[2];
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (read(fd, auxv, sizeof(auxv)) == sizeof(auxv) && auxv[0])
+		if (auxv[0] == AT_SYSINFO_EHDR)
+			t->p->mm->vdso = auxv[1];
+	close(fd);
+}
+
+static uint64_t start_of_break(struct task *t)
+{
+	char path[64], text[2048], *at;
+	unsigned long long v = 0;
+	ssize_t n;
+	int fd, field = 2;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[max_of(n, (ssize_t)0)] = 0;
+	/* The name may hold anything; fields are counted from its closing parenthesis. */
+	for (at = strrchr(text, ')'); at && field < 47; field++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		sscanf(at, "%llu", &v);
+	return v;
+}
+
+static void on_exec_done(struct monitor *m, struct task *t)
+{
+	struct event *e;
+	struct sig_state s;
+
+	find_vdso(t);
+	shield_exec(m, t);
+	task_regs(t);
+	t->p->foreign = t->regs.cs != 0x33;
+	e = publish_begin(m, t, EV_CALL, EVF_EXEC | EVF_RUNS | (t->p->foreign ? EVF_UNKNOWN : 0) | t->call_flags);
+	e->call = t->nr;
+	e->entered = t->entered;
+	e->other = t->p->pid;
+	memcpy(e->args, t->args, sizeof(e->args));
+	e->args[5] = start_of_break(t);
+	if (t->in_captured) {
+		buf_add(&m->build, t->in.at, t->in.len);
+		publish_event(m)->nparts += t->in_parts;
+	}
+	publish_part(m, PART_REGS, 0, 0, &t->regs, sizeof(t->regs));
+	if (image_publish(m, t))
+		publish_event(m)->flags |= EVF_UNKNOWN;
+	shield_patch_image(m, t);
+	publish_end(m, t);
+	refresh_mask(t);
+	t->p->segv_ignored = task_sig_state(t, &s) == 0 && (s.ignored & sig_bit(SIGSEGV));
+	t->ctid = t->robust = 0;
+	t->execing = false;
+	go_user(t);
+}
+
+/* The kernel's internal codes: whether the call is restarted, or interrupted, depends on the signal
+ * that comes next. Nothing is published before that is known. */
+static bool call_undecided(struct task *t, int64_t result)
+{
+	struct sig_state s;
+
+	if (result >= -516 && result <= -512)
+		return true;
+	if (result != -EINTR || !(t->row->who & NORESTART))
+		return false;
+	return task_sig_state(t, &s) == 0 && s.pending & ~s.blocked && !(s.pending & ~s.blocked & s.caught);
+}
+
+static void on_call_done(struct monitor *m, struct task *t)
+{
+	uint32_t flags = EVF_RUNS;
+	int64_t result;
+
+	if (t->execing) {
+		on_exec_done(m, t);
+		return;
+	}
+	if (task_regs(t))
+		return;
+	result = t->regs.rax;
+	shield_args_back(t);
+	if (call_undecided(t, result)) {
+		t->restart_result = result;
+		t->phase = LEAD_RESTART;
+		task_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (t->vfork_parent) {
+		t->vfork_parent = false;
+		publish_run(m, t);
+		go_user(t);
+		return;
+	}
+	result = shield_result(m, t, result);
+	if (signal_follows(t, result)) {
+		flags = 0;
+		t->awaits_signal = true;
+	}
+	if (t->child)
+		announce_child(m, t, result, flags);
+	else
+		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, result, flags);
+	go_user(t);
+}
+
+/* ---- births and deaths ---- */
+
+static void on_birth(struct monitor *m, struct task *t, int kind)
+{
+	unsigned long tid = 0;
+	struct clone_call call;
+	struct task *c;
+	uint64_t flags;
+	struct mm *mm;
+
+	clone_parse(t, &call);
+	flags = call.flags;
+	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &tid);
+	c = task_by_tid(m, tid);
+	if (!c)
+		c = task_new(m, tid, NULL);
+	task_set_id(m, c, ++m->last_id);
+	if (flags & CLONE_THREAD) {
+		c->p = t->p;
+	} else {
+		mm = flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
+		c->p = process_new(tid, mm);
+		c->p->segv_ignored = t->p->segv_ignored;
+		c->p->execed = true;
+		shield_fork(t->p, c->p);
+	}
+	c->p->ntasks++;
+	task_use_mm(c, c->p->mm);
+	c->phase = LEAD_BORN;
+	c->sigmask = t->sigmask;
+	c->cpus = t->cpus;
+	c->cpus_set = t->cpus_set;
+	c->ctid = flags & CLONE_CHILD_CLEARTID ? call.ctid : 0;
+	c->settid = flags & CLONE_CHILD_SETTID ? call.ctid : 0;
+	t->child = c->id;
+	if (t->in_mm->ntasks > 1 && !t->in_mm->turn)
+		has_turn(t);
+	if (kind == PTRACE_EVENT_VFORK) {
+		/* The parent sleeps until the child has gone its way: it is announced now. */
+		task_regs(t);
+		t->vfork_parent = true;
+		announce_child(m, t, tid, 0);
+		task_resume(t, PTRACE_SYSCALL, 0);
+		if (t->in_mm->turn == t)
+			pass_turn(m, t->in_mm);
+		return;
+	}
+	task_resume(t, PTRACE_SYSCALL, 0);
+}
+
+static void on_first_turn(struct monitor *m, struct task *t)
+{
+	publish_begin(m, t, EV_RUN, EVF_RUNS);
+	if (t->settid)
+		publish_guest(m, t, PART_OUT, 0, t->settid, 4);
+	publish_end(m, t);
+	go_user(t);
+}
+
+static void on_exec_event(struct monitor *m, struct task *t)
+{
+	struct mm *old = mm_get(t->in_mm);
+
+	task_new_mm(m, t);
+	if (!old->turn)
+		pass_turn(m, old);
+	mm_put(old);
+	t->execing = true;
+	t->phase = LEAD_CALL;
+	shield_forget_patches(t->p);
+	task_resume(t, PTRACE_SYSCALL, 0);
+}
+
+static void on_dying(struct monitor *m, struct task *t)
+{
+	unsigned long status = 0;
+	struct event *e;
+	bool shared = shares_memory(t);
+
+	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
+	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
+	e->result = status;
+	if (shared)
+		shield_death_words(m, t);
+	publish_end(m, t);
+	t->phase = LEAD_EXITING;
+	t->dying = true;
+	task_resume(t, PTRACE_CONT, 0);
+	/* The first thread of a process is not reaped before the others: nobody can wait for that. */
+	if (t->tid == t->p->pid && t->in_mm && t->in_mm->turn == t && t->p->ntasks > 1)
+		pass_turn(m, t->in_mm);
+}
+
+static void on_dead(struct monitor *m, struct task *t, int status)
+{
+	struct mm *mm = t->in_mm ? mm_get(t->in_mm) : NULL;
+
+	if (t->p == m->root && t->tid == m->root->pid) {
+		m->root_status = status;
+		m->root_ended = true;
+	}
+	if (!t->dying && t->id) {
+		struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
+
+		e->result = status;
+		publish_end(m, t);
+	}
+	task_free(m, t);
+	if (mm && !mm->turn)
+		pass_turn(m, mm);
+	mm_put(mm);
+}
+
+/* ---- stops ---- */
+
+static void on_group_stop(struct monitor *m, struct task *t, int sig)
+{
+	struct event *e;
+
+	if (sig == SIGTRAP) {
+		/* Ours: an interrupt, or the end of a group stop. */
+		task_resume(t, t->phase == LEAD_CALL ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+		return;
+	}
+	e = publish_begin(m, t, EV_STOPPED, 0);
+	e->call = sig;
+	publish_end(m, t);
+	task_resume(t, PTRACE_LISTEN, 0);
+}
+
+static void handle_stop(struct monitor *m, struct task *t, int status)
+{
+	int event = status >> 16, sig = WSTOPSIG(status);
+
+	if (t->phase == LEAD_BORN) {
+		on_first_turn(m, t);
+		return;
+	}
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP: on_call(m, t); return;
+	case PTRACE_EVENT_CLONE:
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:   on_birth(m, t, event); return;
+	case PTRACE_EVENT_EXEC:    on_exec_event(m, t); return;
+	case PTRACE_EVENT_EXIT:    on_dying(m, t); return;
+	case PTRACE_EVENT_STOP:    on_group_stop(m, t, sig); return;
+	}
+	if (sig == (SIGTRAP | 0x80))
+		on_call_done(m, t);
+	else
+		on_signal(m, t, sig);
+}
+
+/* Stops that can be handled only by the task that has the turn: those that publish. */
+static bool needs_turn(const struct task *t, int status)
+{
+	int event = status >> 16;
+
+	if (event == PTRACE_EVENT_EXIT || event == PTRACE_EVENT_STOP)
+		return t->phase == LEAD_BORN;
+	return true;
+}
+
+/* A thread other than the first has made an exec: all others are gone, and it has taken the first
+ * one's number over. */
+static struct task *exec_takes_over(struct monitor *m, pid_t tid)
+{
+	unsigned long former = tid;
+	struct task *t, *first;
+
+	ptrace(PTRACE_GETEVENTMSG, tid, 0, &former);
+	t = task_by_tid(m, former);
+	if ((pid_t)former == tid || !t)
+		return task_by_tid(m, tid);
+	first = task_by_tid(m, tid);
+	if (first)
+		task_free(m, first);
+	task_retid(m, t, tid);
+	t->leader_tid = tid;
+	return t;
+}
+
+static void on_stop(struct monitor *m, pid_t tid, int status)
+{
+	struct task *t = status >> 16 == PTRACE_EVENT_EXEC ? exec_takes_over(m, tid) : task_by_tid(m, tid);
+
+	if (WIFEXITED(status) || WIFSIGNALED(status)) {
+		if (t)
+			on_dead(m, t, status);
+		return;
+	}
+	if (!t) {
+		/* A child that stops before its parent's event tells of it. */
+		t = task_new(m, tid, NULL);
+		t->phase = LEAD_BORN;
+	}
+	t->state = TASK_STOPPED;
+	t->regs_valid = false;
+	if (status >> 16 == PTRACE_EVENT_EXIT && t->phase == LEAD_BORN && t->id)
+		t->phase = LEAD_EXITING;
+	if (!t->id || (t->phase == LEAD_BORN && !t->announced) || (needs_turn(t, status) && !has_turn(t))) {
+		wait_for_turn(t, status);
+		return;
+	}
+	handle_stop(m, t, status);
+}
+
+/* ---- the tick ---- */
+
+static void share_turn(struct monitor *m, struct task *t, uint64_t now)
+{
+	struct mm *mm = t->in_mm;
+
+	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now - mm->turn_since < SHARE_NS)
+		return;
+	if (!longest_waiting(mm))
+		return;
+	m->shared_turns++;
+	pass_turn(m, mm);
+}
+
+static void show_sleeper(struct monitor *m, struct task *t, uint64_t wall)
+{
+	if (!m->cfg->tracing || t->phase != LEAD_CALL || t->entered_published || t->execing || t->vfork_parent ||
+	    wall - t->entered < SHOW_NS || t->state != TASK_RUNNING || (t->row->who & QUICK) || t->child)
+		return;
+	if (!t->in_captured)
+		capture_in(m, t);
+	publish_call(m, t, EV_ENTER, 0, 0);
+	t->entered_published = true;
+}
+
+static void interrupt_held(struct monitor *m, struct task *t, uint64_t now)
+{
+	if (!t->held || t->phase != LEAD_USER || t->state != TASK_RUNNING || now - t->held->since < HOLD_NS)
+		return;
+	shield_deliver_late(m, t);
+}
+
+static void on_tick(struct monitor *m)
+{
+	static uint64_t last;
+	uint64_t now = now_mono(), wall = now_wall();
+
+	if (now - last < 8000000)
+		return;
+	last = now;
+	for (size_t i = 0; i < countof(m->hash); i++) {
+		for (struct task *t = m->hash[i], *next; t; t = next) {
+			next = t->next_hash;
+			share_turn(m, t, now);
+			show_sleeper(m, t, wall);
+			interrupt_held(m, t, now);
+		}
+	}
+}
+
+/* ---- the run ---- */
+
+/* What the program finds open. */
+static void publish_fds(struct monitor *m, struct task *t)
+{
+	struct fd_info info[256];
+	char path[64];
+	struct stat st;
+	int n = 0;
+
+	for (int fd = 0; fd < 1024 && n < (int)countof(info); fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->p->pid, fd);
+		if (stat(path, &st) == 0)
+			info[n++] = (struct fd_info){fd, st.st_mode, st.st_dev, st.st_ino};
+	}
+	publish_part(m, PART_FDS, 0, 0, info, n * sizeof(info[0]));
+}
+
+static void publish_start(struct monitor *m, struct task *t)
+{
+	struct event *e = publish_begin(m, t, EV_START, 0);
+
+	e->other = t->p->pid;
+	e->args[0] = m->cfg->exposed;
+	publish_fds(m, t);
+	publish_end(m, t);
+}
+
+/* The root's command line, as an execve of the program would have it: there is no guest memory that holds
+ * it any more, so the addresses are made up. */
+static void capture_root_exec(struct monitor *m, struct task *t)
+{
+	const struct version_spec *spec = &m->cfg->spec[0];
+	char **list[2] = {spec->argv, spec->envp};
+	uint64_t at = 0x1000;
+	struct buf pointers = {0};
+
+	publish_begin(m, t, EV_CALL, 0);
+	t->args[0] = at;
+	publish_part(m, PART_IN, 1, at, spec->path, strlen(spec->path) + 1);
+	at += 0x10000;
+	for (int i = 0; i < 2; i++) {
+		uint64_t table = at, zero = 0;
+		char **s;
+
+		buf_clear(&pointers);
+		at += 0x1000000;
+		t->args[1 + i] = table;
+		for (s = list[i]; *s; s++) {
+			buf_add(&pointers, &at, sizeof(at));
+			at += strlen(*s) + 1;
+		}
+		buf_add(&pointers, &zero, sizeof(zero));
+		publish_part(m, PART_IN, 2 + i, table, pointers.at, pointers.len);
+		at = table + 0x1000000;
+		for (s = list[i]; *s; s++) {
+			publish_part(m, PART_IN, 2 + i, at, *s, strlen(*s) + 1);
+			at += strlen(*s) + 1;
+		}
+	}
+	buf_free(&pointers);
+	buf_clear(&t->in);
+	buf_add(&t->in, m->build.at + sizeof(struct event), m->build.len - sizeof(struct event));
+	t->in_parts = publish_event(m)->nparts;
+	t->in_captured = true;
+}
+
+static void first_exec(struct monitor *m, struct task *t)
+{
+	task_new_mm(m, t);
+	t->nr = SYS_execve;
+	t->row = row_plain(SYS_execve);
+	t->entered = now_wall();
+	capture_root_exec(m, t);
+	t->execing = true;
+	on_exec_done(m, t);
+}
+
+static void publish_the_end(struct monitor *m)
+{
+	struct event *e;
+
+	buf_clear(&m->build);
+	buf_reserve(&m->build, sizeof(*e));
+	e = (struct event *)m->build.at;
+	memset(e, 0, sizeof(*e));
+	m->build.len = sizeof(*e);
+	e->type = EV_END;
+	e->result = m->root_status;
+	e->left = e->entered = now_wall();
+	publish_end(m, NULL);
+}
+
+static void report_end(struct monitor *m)
+{
+	monitor_notef(m, NOTE_END, m->root_status,
+	              "{\"events\":%llu,\"shared_turns\":%llu,\"deferred_signals\":%llu,\"late_signals\":%llu,"
+	              "\"unverified_instructions\":%llu,\"waited_for_space_ms\":%llu}",
+	              (unsigned long long)m->s->ring.h->seq, (unsigned long long)m->shared_turns,
+	              (unsigned long long)m->deferred_signals, (unsigned long long)m->async_signals,
+	              (unsigned long long)m->unverified_sites, (unsigned long long)m->s->full_ns / 1000000);
+}
+
+_Noreturn void leader_main(struct monitor *m)
+{
+	struct task *t;
+	int err, status;
+	pid_t tid;
+
+	err = launch(m, &t);
+	monitor_let_go(m);
+	if (!err)
+		err = launch_to_exec(m, t);
+	if (err) {
+		monitor_note(m, NOTE_FAILED, err, "");
+		stream_close(m->s);
+		_exit(EXIT_TANDEM);
+	}
+	task_set_id(m, t, ++m->last_id);
+	t->announced = true;
+	monitor_note(m, NOTE_ROOT, t->tid, "");
+	monitor_tick_start();
+	publish_start(m, t);
+	first_exec(m, t);
+	while (m->ntasks) {
+		tid = monitor_wait(m, &status, true);
+		if (tid > 0)
+			on_stop(m, tid, status);
+		else if (tid < 0)
+			break;
+		on_tick(m);
+	}
+	publish_the_end(m);
+	stream_close(m->s);
+	report_end(m);
+	stream_drain(m->s);
+	_exit(0);
+}

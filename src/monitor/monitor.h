@@ -1,0 +1,131 @@
+/* monitor.h - one monitor supervises one version with ptrace and seccomp.
+ *
+ * The coordinator forks a monitor per version; a monitor forks its version and never knows more
+ * than that version and the stream. monitor_main does not return.
+ */
+#ifndef TANDEM_MONITOR_H
+#define TANDEM_MONITOR_H
+
+#include <sched.h>
+
+#include "monitor/stream.h"
+#include "monitor/task.h"
+
+/* Sources of nondeterminism; a shield each, on unless exposed. */
+enum source {
+	SRC_VDSO = 1, SRC_PID = 2, SRC_TSC = 4, SRC_CPUID = 8, SRC_RAND = 16, SRC_CPU = 32,
+	SRC_AUXV = 64, SRC_ASLR = 128, SRC_RSEQ = 256, SRC_UNINIT = 512, SRC_THREADS = 1024,
+	SRC_SIGNALS = 2048, SRC_SHM = 4096
+};
+struct source_name { const char *name; unsigned bit; bool usable; };
+extern const struct source_name source_names[];
+
+/* How one version is started. Strings are borrowed from the command line. */
+struct version_spec {
+	char *path;            /* executable, found in PATH */
+	char **argv, **envp;
+	bool other;            /* another executable or command line than the leader's */
+};
+
+enum fault_kind { FAULT_NONE, FAULT_LAG, FAULT_STOP };
+
+struct config {
+	int n;                 /* versions, the leader included */
+	struct version_spec *spec;
+	unsigned exposed;      /* enum source */
+	bool start_main;       /* match only from main on */
+	bool drop_when_full, kill_on_divergence;
+	uint64_t ring_size;
+	uint32_t stack;        /* bytes of the stack in an event; 0: none, and no registers */
+	bool fd_names;         /* events carry the names behind descriptors (trace -y) */
+	bool tracing;          /* a person watches: publish calls that sleep after a while */
+	enum fault_kind fault;
+	uint64_t fault_ns, fault_seed, fault_event;
+	cpu_set_t cpus;        /* those we were given */
+	bool cpu_known;
+	uint64_t ignored;      /* signals that were ignored when tandem started */
+	sigset_t sigmask;      /* blocked then */
+};
+
+/* What a monitor tells the coordinator, over a socket that keeps messages apart. */
+enum note_kind {
+	NOTE_ROOT = 1,         /* pid of the version's root process */
+	NOTE_DIVERGENCE,       /* JSON text of a finding */
+	NOTE_END,              /* wait status of the root process; `text`: JSON of counts */
+	NOTE_FAILED,           /* the version could not be started: errno in `value` */
+	NOTE_REFUSED, NOTE_UNKNOWN, /* text: what */
+	NOTE_DROP,             /* value: the slot of a follower that is too slow */
+	NOTE_WARNING,          /* text for stderr and the report */
+};
+struct note {
+	uint32_t kind, version;
+	int64_t value;
+	char text[];
+};
+#define NOTE_MAX 131072
+
+struct stash { pid_t tid; int status; };
+
+struct monitor {
+	const struct config *cfg;
+	struct stream *s;
+	int version;           /* 0: the leader */
+	int consumer;          /* follower: its slot in the ring */
+	int sink_slot;         /* the coordinator's own slot, or -1 */
+	int notes;             /* socket to the coordinator */
+	cpu_set_t own_cpus;    /* where this version lives */
+
+	struct task *hash[1024];
+	struct task **by_id;
+	uint32_t room_ids, last_id, last_domain;
+	int ntasks;            /* not dead */
+	int nrunning;
+	struct process *root;
+	int root_status;
+	bool root_ended;
+	bool cpuid_faults;     /* the kernel can make cpuid trap */
+	int exec_error;        /* pipe: why the root could not be executed */
+
+	struct stash *stash;
+	int nstash, roomstash;
+
+	/* leader */
+	struct buf build;      /* the event being put together */
+	uint64_t unverified_sites;     /* instructions that could not be proven to be ones */
+	uint64_t shared_turns, deferred_signals, async_signals;
+	uint32_t image_files;
+	bool marked;
+
+	/* follower */
+	const struct event *event;     /* the one being consumed */
+	uint64_t last_seq;
+	struct event *recent[8];       /* copies of the last events, without their bytes */
+	uint64_t nrecent;
+	uint64_t rng, next_lag, lag_gap;
+	bool image_pending;            /* the root has no image yet */
+	struct symbols *symbols;
+};
+
+_Noreturn void leader_main(struct monitor *m);
+_Noreturn void follower_main(struct monitor *m);
+
+/* launch.c: fork the version's root, stopped under ptrace, with its seccomp filter. 0 or -errno. */
+int launch(struct monitor *m, struct task **ret);
+/* Run the stopped root up to its successful exec. -errno of the exec when that fails. */
+int launch_to_exec(struct monitor *m, struct task *t);
+
+/* monitor.c */
+/* The next stop: from the stash, or from waitpid (block: wait; interrupted by the tick: 0). */
+pid_t monitor_wait(struct monitor *m, int *ret_status, bool block);
+void monitor_stash(struct monitor *m, pid_t tid, int status);
+void monitor_note(struct monitor *m, int kind, int64_t value, const char *text);
+void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Start the tick: SIGALRM every 10 ms, which interrupts waits. */
+void monitor_tick_start(void);
+/* The root is forked: let go of everything that the program was given. */
+void monitor_let_go(struct monitor *m);
+/* Pin this process (and what it forks) to the core of version `v`. */
+void monitor_pin(struct monitor *m);
+
+#endif

@@ -1,0 +1,515 @@
+/* rebuild.c - a follower's exec: not the file is executed, but what the leader's kernel made of it is built
+ * again, at the leader's addresses, from the exec event.
+ *
+ * The task executes tandem's own program, which is stopped before its first instruction and emptied:
+ *
+ *     exec(tandem)      [tandem][ld.so]...[stack]...[vvar][vdso]
+ *     munmap all but                                [vvar][vdso]
+ *     mremap            to where the leader has them
+ *     mmap              stack, then segments from the memfds of the store, then anonymous memory
+ *     write             the initial stack, last pages of data segments
+ *     set registers
+ *
+ * All calls run in the task, at the syscall instruction of its vDSO.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/follower.h"
+#include "monitor/shields/shields.h"
+
+#define USER_END 0x7ffffffff000ull
+
+struct special {                       /* [vvar], [vvar_vclock], [vdso] of the task as it is now */
+	uint64_t start, end;
+	bool vdso;
+};
+
+struct build {
+	struct monitor *m;
+	struct task *t;
+	const struct event *e;
+	const struct image_map *map;
+	int nmap;
+	const struct part *file[64];   /* PART_FILEs, in order */
+	int nfile;
+	uint64_t gadget;               /* a syscall instruction */
+	uint64_t scratch;              /* room for a path, in the stack that is being built */
+	struct special special[8];
+	int nspecial;
+	const char *why;
+};
+
+static int call(struct build *b, int64_t *ret, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+                uint64_t a4, uint64_t a5)
+{
+	int err = remote_call(b->m, b->t, b->gadget, ret, nr, a0, a1, a2, a3, a4, a5);
+
+	if (err)
+		return err;
+	return *ret < 0 && *ret > -4096 ? (int)*ret : 0;
+}
+
+/* ---- taking stock ---- */
+
+static int find_specials(struct build *b)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", b->t->tid);
+	if (!(f = fopen(path, "re")))
+		return -errno;
+	while (getline(&line, &room, f) > 0) {
+		unsigned long long start, end;
+		bool vdso = strstr(line, "[vdso]");
+
+		if ((!vdso && !strstr(line, "[vvar")) || b->nspecial == (int)countof(b->special) ||
+		    sscanf(line, "%llx-%llx", &start, &end) != 2)
+			continue;
+		b->special[b->nspecial++] = (struct special){start, end, vdso};
+		if (vdso)
+			b->gadget = start + vdso_info()->syscall_offset;
+	}
+	free(line);
+	fclose(f);
+	return b->gadget ? 0 : -ENOEXEC;
+}
+
+static int read_event(struct build *b)
+{
+	struct part *p = event_parts(b->e);
+
+	for (int i = 0; i < b->e->nparts; i++, p = part_next(p)) {
+		if (p->kind == PART_IMAGE) {
+			b->map = part_data(p);
+			b->nmap = p->len / sizeof(*b->map);
+		}
+		if (p->kind == PART_FILE && b->nfile < (int)countof(b->file))
+			b->file[b->nfile++] = p;
+	}
+	return b->map ? 0 : -EPROTO;
+}
+
+static const struct file_id *file_of(const struct build *b, const struct image_map *x)
+{
+	return x->file < (uint32_t)b->nfile ? part_data(b->file[x->file]) : NULL;
+}
+
+static const char *path_of(const struct build *b, const struct image_map *x)
+{
+	return (const char *)part_data(b->file[x->file]) + sizeof(struct file_id);
+}
+
+/* ---- emptying and furnishing ---- */
+
+static int empty(struct build *b)
+{
+	uint64_t low = b->special[0].start, high = b->special[b->nspecial - 1].end;
+	int64_t ret;
+	int err;
+
+	b->why = "unmapping tandem's start program";
+	if ((err = call(b, &ret, SYS_munmap, 0, low, 0, 0, 0, 0)))
+		return err;
+	return call(b, &ret, SYS_munmap, high, USER_END - high, 0, 0, 0, 0);
+}
+
+static uint64_t leader_vdso(const struct build *b)
+{
+	for (int i = 0; i < b->nmap; i++)
+		if (b->map[i].kind == MAPK_VDSO)
+			return b->map[i].start;
+	return 0;
+}
+
+/* Move the vDSO and its data by the same distance. */
+static int shift_specials(struct build *b, uint64_t by)
+{
+	int64_t ret;
+	int err;
+
+	for (int i = 0; i < b->nspecial; i++) {
+		struct special *s = &b->special[i];
+		uint64_t len = s->end - s->start;
+
+		err = call(b, &ret, SYS_mremap, s->start, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, s->start + by, 0);
+		if (err)
+			return err;
+		s->start += by;
+		s->end += by;
+		if (s->vdso)
+			b->gadget += by;
+	}
+	return 0;
+}
+
+static int move_vdso(struct build *b)
+{
+	uint64_t want = leader_vdso(b), have = 0, span;
+	int err;
+
+	for (int i = 0; i < b->nspecial; i++)
+		if (b->special[i].vdso)
+			have = b->special[i].start;
+	b->why = "moving the vDSO to the leader's address";
+	if (!want || want == have)
+		return 0;
+	span = b->special[b->nspecial - 1].end - b->special[0].start;
+	/* Old and new place overlap: go by way of a third. */
+	if (want - have < span || have - want < span) {
+		if ((err = shift_specials(b, 0x10000000000ull - b->special[0].start)))
+			return err;
+		have = b->gadget - vdso_info()->syscall_offset;
+	}
+	return shift_specials(b, want - have);
+}
+
+static int map_stack(struct build *b)
+{
+	int64_t ret;
+	int err;
+
+	b->why = "mapping the stack";
+	for (int i = 0; i < b->nmap; i++) {
+		const struct image_map *x = &b->map[i];
+
+		if (x->kind != MAPK_STACK)
+			continue;
+		err = call(b, &ret, SYS_mmap, x->start, x->end - x->start, x->prot,
+		           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+		if (err)
+			return err;
+		b->scratch = x->start + 4096;
+		b->t->p->mm->stack_end = x->end;
+	}
+	return b->scratch ? 0 : -EPROTO;
+}
+
+/* Open the producer's copy in the task. */
+static int open_kept(struct build *b, const struct file_id *id, int64_t *ret_fd)
+{
+	char path[64];
+	int n = snprintf(path, sizeof(path), "/proc/%u/fd/%u", b->m->s->ring.h->producer, id->store);
+	int err = guest_write(b->t, b->scratch, path, n + 1);
+
+	return err ? err : call(b, ret_fd, SYS_open, b->scratch, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
+}
+
+static void note_mapping(struct build *b, const struct image_map *x)
+{
+	const struct file_id *id = x->kind == MAPK_FILE ? file_of(b, x) : NULL;
+	struct mapping map = {.start = x->start, .end = x->end, .offset = x->offset, .leader = x->start, .prot = x->prot};
+
+	map.path = x->kind == MAPK_VDSO ? (char *)"[vdso]" : (char *)path_of(b, x);
+	map.dev = id ? id->dev : 0;
+	map.ino = id ? id->ino : 0;
+	mm_map(b->t->p->mm, &map);
+}
+
+static int map_file(struct build *b, int file)
+{
+	const struct file_id *id = part_data(b->file[file]);
+	int64_t fd, ret;
+	int err = 0;
+
+	b->why = (const char *)(id + 1);
+	if (id->store == ~0u)
+		return -ENODATA;
+	if ((err = open_kept(b, id, &fd)))
+		return err;
+	for (int i = 0; i < b->nmap && !err; i++) {
+		const struct image_map *x = &b->map[i];
+
+		if (x->kind != MAPK_FILE || x->file != (uint32_t)file)
+			continue;
+		err = call(b, &ret, SYS_mmap, x->start, x->end - x->start, x->prot, MAP_PRIVATE | MAP_FIXED, fd, x->offset);
+		note_mapping(b, x);
+	}
+	if (err)
+		return err;
+	return call(b, &ret, SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+static int map_rest(struct build *b)
+{
+	int64_t ret;
+	int err;
+
+	b->why = "mapping anonymous memory";
+	for (int i = 0; i < b->nmap; i++) {
+		const struct image_map *x = &b->map[i];
+
+		if (x->kind == MAPK_VDSO)
+			note_mapping(b, x);
+		if (x->kind != MAPK_ANON)
+			continue;
+		err = call(b, &ret, SYS_mmap, x->start, x->end - x->start, x->prot,
+		           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The auxiliary vector lies behind the environment on the initial stack. */
+static uint64_t find_random(struct build *b)
+{
+	uint64_t at = b->t->regs.rsp, word[2] = {0};
+
+	guest_read(b->t, at, word, 8);
+	at += 8 * (word[0] + 2);
+	do {
+		if (guest_read(b->t, at, word, 8))
+			return 0;
+		at += 8;
+	} while (word[0]);
+	for (; guest_read(b->t, at, word, 16) == 0 && word[0]; at += 16)
+		if (word[0] == AT_RANDOM)
+			return word[1];
+	return 0;
+}
+
+static void expose_random(struct build *b)
+{
+	uint64_t at = find_random(b), bytes[2];
+
+	if (!(b->m->cfg->exposed & SRC_AUXV) || !at)
+		return;
+	if (syscall(SYS_getrandom, bytes, sizeof(bytes), 0) == sizeof(bytes))
+		guest_write(b->t, at, bytes, sizeof(bytes));
+}
+
+static int fill(struct build *b)
+{
+	struct part *p = event_parts(b->e);
+	char zero[64] = {0};
+	int err;
+
+	b->why = "writing the initial stack";
+	if ((err = guest_write(b->t, b->scratch, zero, sizeof(zero))))
+		return err;
+	for (int i = 0; i < b->e->nparts; i++, p = part_next(p)) {
+		if (p->kind == PART_OUT && (err = guest_write(b->t, p->addr, part_data(p), p->len)))
+			return err;
+		if (p->kind == PART_REGS)
+			memcpy(&b->t->regs, part_data(p), sizeof(b->t->regs));
+	}
+	b->t->regs.orig_rax = -1;
+	b->t->regs_valid = true;
+	return 0;
+}
+
+static int build(struct build *b)
+{
+	int err;
+
+	task_new_mm(b->m, b->t);
+	b->why = "reading the exec event";
+	if ((err = read_event(b)) || (err = find_specials(b)) || (err = task_regs(b->t)) || (err = empty(b)) ||
+	    (err = move_vdso(b)) || (err = map_stack(b)))
+		return err;
+	for (int i = 0; i < b->nfile; i++)
+		if ((err = map_file(b, i)))
+			return err;
+	if ((err = map_rest(b)) || (err = fill(b)))
+		return err;
+	b->t->p->mm->vdso = leader_vdso(b);
+	b->t->p->mm->brk_start = b->t->p->mm->brk = b->e->args[5];
+	b->t->ctid = b->t->robust = 0;
+	shield_forget_patches(b->t->p);
+	shield_exec(b->m, b->t);
+	shield_patch_sites(b->t, b->e);
+	expose_random(b);
+	b->t->p->execed = true;
+	b->t->at = AT_DONE;
+	return task_set_regs(b->t);
+}
+
+int rebuild_image(struct monitor *m, struct task *t, const struct event *e, const char **ret_why)
+{
+	struct build b = {.m = m, .t = t, .e = e};
+	int err;
+
+	if (e->flags & EVF_UNKNOWN) {
+		*ret_why = "a program that is not 64-bit, or whose memory could not be read";
+		return -ENOTSUP;
+	}
+	err = build(&b);
+	*ret_why = b.why;
+	return err;
+}
+
+/* ---- exec in a running program ---- */
+
+/* Past the point of no return other threads of the process end; they stop on the way out and must be let
+ * go, or the exec waits for them for ever. */
+static int wait_for_exec(struct monitor *m, struct task **t)
+{
+	unsigned long former = 0;
+	struct task *first;
+	int status;
+	pid_t tid;
+
+	for (;;) {
+		tid = monitor_wait(m, &status, true);
+		if (tid < 0)
+			return tid;
+		if (!tid)
+			continue;
+		if (status >> 16 == PTRACE_EVENT_EXEC) {
+			ptrace(PTRACE_GETEVENTMSG, tid, 0, &former);
+			if (task_by_tid(m, former) != *t)
+				return -EPROTO;
+			first = task_by_tid(m, tid);
+			if (first != *t) {
+				if (first)
+					task_free(m, first);
+				task_retid(m, *t, tid);
+			}
+			(*t)->state = TASK_STOPPED;
+			return 0;
+		}
+		if (tid == (*t)->tid) {
+			if (status >> 8 == (SIGTRAP | 0x80))
+				return -ENOEXEC;
+			if (status >> 16 == PTRACE_EVENT_EXIT || !WIFSTOPPED(status))
+				return -ESRCH;
+			task_resume(*t, PTRACE_SYSCALL, 0);
+			continue;
+		}
+		follower_arrive(m, tid, status);
+		first = task_by_tid(m, tid);
+		if (first && first->p == (*t)->p && first->at == AT_EXIT)
+			task_resume(first, PTRACE_CONT, 0);
+		if (first && first->p == (*t)->p && first->at == AT_DEAD)
+			task_free(m, first);
+	}
+}
+
+/* The arguments of an exec of tandem's own program, written over the old stack: it goes away anyway. */
+static int own_program(struct task *t)
+{
+	struct {
+		uint64_t argv[2], envp[1];
+		char path[40];
+	} a = {{0}, {0}, ""};
+	uint64_t at = (t->regs.rsp - 1024) & ~15ull;
+	int err;
+
+	snprintf(a.path, sizeof(a.path), "/proc/%d/exe", getpid());
+	a.argv[0] = at + offsetof(__typeof__(a), path);
+	if ((err = guest_write(t, at, &a, sizeof(a))))
+		return err;
+	t->regs.orig_rax = SYS_execve;
+	t->regs.rdi = a.argv[0];
+	t->regs.rsi = at;
+	t->regs.rdx = at + offsetof(__typeof__(a), envp);
+	return task_set_regs(t);
+}
+
+int rebuild_exec(struct monitor *m, struct task *t, const struct event *e, const char **ret_why)
+{
+	int err, status;
+
+	*ret_why = "executing tandem's start program";
+	if ((err = task_regs(t)) || (err = own_program(t)))
+		return err;
+	task_resume(t, PTRACE_SYSCALL, 0);
+	if ((err = wait_for_exec(m, &t)))
+		return err;
+	do {
+		task_resume(t, PTRACE_SYSCALL, 0);
+		if ((err = task_wait(m, t, &status)))
+			return err;
+	} while (status >> 8 != (SIGTRAP | 0x80));
+	return rebuild_image(m, t, e, ret_why);
+}
+
+/* ---- mmap of a file ---- */
+
+static uint64_t page_up(uint64_t a)
+{
+	return (a + 4095) & ~4095ull;
+}
+
+/* One of several calls in the place of the one that t stands at. */
+static int instead(struct monitor *m, struct task *t, bool *first, int64_t *ret, long nr, uint64_t a0, uint64_t a1,
+                   uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	int err;
+
+	if (*first) {
+		*first = false;
+		return remote_instead(m, t, ret, nr, a0, a1, a2, a3, a4, a5);
+	}
+	err = remote_call(m, t, t->call_ip - 2, ret, nr, a0, a1, a2, a3, a4, a5);
+	return err;
+}
+
+int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why)
+{
+	struct part *p = event_part(e, PART_FILE, 5);
+	const struct file_id *id = p ? part_data(p) : NULL;
+	uint64_t len = page_up(t->args[1]), at = t->p->mm->own_layout ? t->args[0] : (uint64_t)e->result;
+	uint64_t flags = t->args[3] | (t->p->mm->own_layout ? 0 : MAP_FIXED), scratch;
+	struct mapping map = {.end = len, .offset = t->args[5], .leader = e->result, .prot = t->args[2]};
+	char path[64], old[64];
+	bool first = true;
+	int64_t fd, closed;
+	int err;
+
+	*ret_why = "the file of a mapping";
+	if (!id)
+		return -EPROTO;
+	*ret_why = (const char *)(id + 1);
+	flags &= ~(uint64_t)MAP_FIXED_NOREPLACE;
+	if (S_ISCHR(id->mode) && !strcmp(*ret_why, "/dev/zero")) {
+		err = remote_instead(m, t, ret, SYS_mmap, at, len, t->args[2], flags | MAP_ANONYMOUS, -1, 0);
+		t->at = AT_DONE;
+		return err ? err : task_set_regs(t);
+	}
+	if (id->store == ~0u)
+		return -ENOTSUP;
+	if ((err = task_regs(t)))
+		return err;
+	scratch = (t->regs.rsp - 256) & ~15ull;
+	snprintf(path, sizeof(path), "/proc/%u/fd/%u", m->s->ring.h->producer, id->store);
+	if ((err = guest_read(t, scratch, old, sizeof(old))) || (err = guest_write(t, scratch, path, sizeof(path))))
+		return err;
+	/* Writes to a shared mapping stay in this version. */
+	if ((flags & MAP_TYPE) != MAP_PRIVATE)
+		flags = (flags & ~(uint64_t)MAP_TYPE) | MAP_PRIVATE;
+	err = instead(m, t, &first, &fd, SYS_open, scratch, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
+	guest_write(t, scratch, old, sizeof(old));
+	if (!err && fd < 0)
+		err = fd;
+	if (!err)
+		err = instead(m, t, &first, ret, SYS_mmap, at, len, t->args[2], flags, fd, t->args[5]);
+	if (!err)
+		err = instead(m, t, &first, &closed, SYS_close, fd, 0, 0, 0, 0, 0);
+	t->at = AT_DONE;
+	if (err)
+		return err;
+	t->regs.rax = *ret;
+	map.start = *ret;
+	map.end += map.start;
+	map.path = (char *)*ret_why;
+	map.dev = id->dev;
+	map.ino = id->ino;
+	mm_unmap(t->p->mm, map.start, map.end);
+	mm_map(t->p->mm, &map);
+	shield_patch_sites(t, e);
+	return task_set_regs(t);
+}

@@ -1,0 +1,313 @@
+/* calls.c - calls whose answer, or whose traces in the monitor's books, are tandem's own business. */
+#define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <linux/sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/publish.h"
+#include "monitor/shields/shields.h"
+#include "monitor/store.h"
+
+#ifndef ARCH_GET_CPUID
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
+#endif
+#define SHSTK_ENABLE   0x5001
+
+/* ---- answers ---- */
+
+/* The version is pinned to a core; what the program asks for is noted, and shown to it. */
+static bool set_affinity(struct monitor *m, struct task *t, int64_t *ret)
+{
+	struct task *who = t->args[0] ? task_by_tid(m, t->args[0]) : t;
+	cpu_set_t want, both;
+
+	if (!who || !m->cfg->cpu_known)
+		return false;
+	CPU_ZERO(&want);
+	if (guest_read(t, t->args[2], &want, min_of(t->args[1], sizeof(want)))) {
+		*ret = -EFAULT;
+		return true;
+	}
+	CPU_AND(&both, &want, &m->cfg->cpus);
+	*ret = -EINVAL;
+	if (!CPU_COUNT(&both))
+		return true;
+	who->cpus = both;
+	who->cpus_set = true;
+	*ret = 0;
+	return true;
+}
+
+static bool answers_prctl(struct monitor *m, struct task *t, int64_t *ret)
+{
+	int one = PR_TSC_ENABLE;
+
+	switch (t->args[0]) {
+	case PR_GET_TSC:
+		if (m->cfg->exposed & SRC_TSC)
+			return false;
+		*ret = guest_write(t, t->args[1], &one, sizeof(one));
+		return true;
+	case PR_SET_TSC:
+		*ret = t->args[1] == PR_TSC_ENABLE || t->args[1] == PR_TSC_SIGSEGV ? 0 : -EINVAL;
+		return !(m->cfg->exposed & SRC_TSC);
+	case PR_GET_SECCOMP:
+		*ret = 0;
+		return true;
+	case PR_SET_DUMPABLE:
+		/* An undumpable process could not be read by a monitor without privileges. */
+		*ret = t->args[1] <= 1 ? 0 : -EINVAL;
+		t->p->undumpable = t->args[1] == 0;
+		return true;
+	case PR_GET_DUMPABLE:
+		*ret = !t->p->undumpable;
+		return true;
+	}
+	return false;
+}
+
+static bool answers_arch(struct monitor *m, struct task *t, int64_t *ret)
+{
+	switch (t->args[0]) {
+	case ARCH_GET_CPUID:
+		*ret = 1;
+		return !(m->cfg->exposed & SRC_CPUID);
+	case ARCH_SET_CPUID:
+		*ret = -ENODEV;
+		return !(m->cfg->exposed & SRC_CPUID);
+	case SHSTK_ENABLE:
+		t->call_flags |= EVF_REFUSED;
+		*ret = -ENOTSUP;
+		return true;
+	}
+	return false;
+}
+
+bool shield_answers(struct monitor *m, struct task *t, int64_t *ret)
+{
+	if (t->call_flags & EVF_INT80)
+		return false;
+	if ((t->row->who & WHO_MASK) == REFUSE) {
+		if (t->nr == SYS_rseq && m->cfg->exposed & SRC_RSEQ)
+			return false;
+		t->call_flags |= EVF_REFUSED;
+		*ret = t->row->who & PERMS ? -EPERM : -ENOSYS;
+		return true;
+	}
+	switch (t->nr) {
+	case SYS_sched_setaffinity: return set_affinity(m, t, ret);
+	case SYS_prctl:             return answers_prctl(m, t, ret);
+	case SYS_arch_prctl:        return answers_arch(m, t, ret);
+	}
+	return false;
+}
+
+/* ---- results ---- */
+
+static void show_affinity(struct monitor *m, struct task *t, int64_t len)
+{
+	struct task *who = t->args[0] ? task_by_tid(m, t->args[0]) : t;
+
+	if (len <= 0 || !m->cfg->cpu_known)
+		return;
+	if (who && who->cpus_set)
+		guest_write(t, t->args[2], &who->cpus, min_of((size_t)len, sizeof(who->cpus)));
+	else if (who)
+		guest_write(t, t->args[2], &m->cfg->cpus, min_of((size_t)len, sizeof(m->cfg->cpus)));
+}
+
+static void note_sigaction(struct task *t)
+{
+	uint8_t action[32];
+
+	if (t->args[0] != SIGSEGV || !t->args[1] || guest_read(t, t->args[1], action, sizeof(action)))
+		return;
+	memcpy(t->p->segv_action, action, sizeof(action));
+	t->p->segv_ignored = *(uint64_t *)action == (uint64_t)SIG_IGN;
+	t->p->segv_handled = *(uint64_t *)action > (uint64_t)SIG_IGN;
+}
+
+void shield_note_call(struct task *t, int64_t result)
+{
+	if (result < 0 && result > -4096)
+		return;
+	switch (t->nr) {
+	case SYS_set_tid_address: t->ctid = t->args[0]; break;
+	case SYS_set_robust_list: t->robust = t->args[0]; break;
+	case SYS_rt_sigprocmask:
+	case SYS_rt_sigreturn:    task_sigmask(t, &t->sigmask); break;
+	case SYS_rt_sigaction:    note_sigaction(t); break;
+	case SYS_munmap:          mm_unmap(t->p->mm, t->args[0], t->args[0] + t->args[1]); break;
+	case SYS_mremap:
+		if ((uint64_t)result != t->args[0])
+			mm_move(t->p->mm, t->args[0], result, t->args[1]);
+		break;
+	}
+}
+
+int64_t shield_result(struct monitor *m, struct task *t, int64_t result)
+{
+	if (t->call_flags & EVF_INT80)
+		return result;
+	if (t->nr == SYS_sched_getaffinity)
+		show_affinity(m, t, result);
+	shield_note_call(t, result);
+	return result;
+}
+
+void shield_args_back(struct task *t)
+{
+	if (!t->patched_args)
+		return;
+	if (t->patched_args & 1)
+		t->regs.rdi = t->args[0];
+	if (t->patched_args & 8)
+		t->regs.r10 = t->args[3];
+	t->patched_args = 0;
+	task_set_regs(t);
+}
+
+static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
+{
+	struct mapping map = {.start = at, .end = (at + t->args[1] + 4095) & ~4095ull, .offset = t->args[5],
+	                      .leader = at, .prot = t->args[2], .shared = (t->args[3] & MAP_TYPE) != MAP_PRIVATE};
+	struct file_id id;
+	char link[64], path[4096];
+	ssize_t n;
+
+	mm_unmap(t->p->mm, map.start, map.end);
+	if (t->args[3] & MAP_ANONYMOUS)
+		return;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, (int)t->args[4]);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[max_of(n, (ssize_t)0)] = 0;
+	if (store_keep(m, t, link, map.start, map.end - map.start, map.offset, &id))
+		publish_event(m)->flags |= EVF_UNKNOWN;
+	store_publish(m, &id, path, 5);
+	map.path = path;
+	map.dev = id.dev;
+	map.ino = id.ino;
+	mm_map(t->p->mm, &map);
+	shield_patch_mapping(m, t, &map);
+}
+
+void shield_parts(struct monitor *m, struct task *t, int64_t result)
+{
+	if (t->nr == SYS_mmap && !(t->call_flags & EVF_INT80) && (result > 0 || result < -4095))
+		part_mapping(m, t, result);
+}
+
+/* ---- int 0x80 ---- */
+
+const struct row *row_int80(uint32_t nr)
+{
+	static const struct { uint16_t i386, x86_64; } twin[] = {
+		{1, SYS_exit}, {6, SYS_close}, {20, SYS_getpid}, {24, SYS_getuid}, {27, SYS_alarm}, {29, SYS_pause},
+		{36, SYS_sync}, {37, SYS_kill}, {41, SYS_dup}, {47, SYS_getgid}, {49, SYS_geteuid}, {50, SYS_getegid},
+		{57, SYS_setpgid}, {60, SYS_umask}, {63, SYS_dup2}, {64, SYS_getppid}, {65, SYS_getpgrp},
+		{66, SYS_setsid}, {132, SYS_getpgid}, {147, SYS_getsid}, {158, SYS_sched_yield},
+		{199, SYS_getuid}, {200, SYS_getgid}, {201, SYS_geteuid}, {202, SYS_getegid}, {224, SYS_gettid},
+		{238, SYS_tkill}, {252, SYS_exit_group}, {270, SYS_tgkill},
+	};
+	static const struct row unknown = {.who = UNKNOWN, .returns = R_INT};
+
+	for (size_t i = 0; i < countof(twin); i++)
+		if (twin[i].i386 == nr)
+			return row_plain(twin[i].x86_64);
+	return &unknown;
+}
+
+/* ---- births and deaths ---- */
+
+int clone_parse(struct task *t, struct clone_call *ret)
+{
+	struct clone_args a;
+
+	memset(ret, 0, sizeof(*ret));
+	switch (t->nr) {
+	case SYS_fork:
+		return 0;
+	case SYS_vfork:
+		ret->flags = CLONE_VM | CLONE_VFORK;
+		return 0;
+	case SYS_clone:
+		*ret = (struct clone_call){t->args[0] & ~0xffull, t->args[1], t->args[4], t->args[3], t->args[2]};
+		return 0;
+	case SYS_clone3:
+		memset(&a, 0, sizeof(a));
+		if (guest_read(t, t->args[0], &a, min_of((size_t)t->args[1], sizeof(a))))
+			return -EFAULT;
+		*ret = (struct clone_call){a.flags, a.stack ? a.stack + a.stack_size : 0, a.tls, a.child_tid, a.parent_tid};
+		return 0;
+	}
+	return -EINVAL;
+}
+
+void shield_clone_leader(struct monitor *m, struct task *t)
+{
+	struct clone_args a;
+
+	(void)m;
+	if (t->nr == SYS_clone && t->args[0] & CLONE_UNTRACED && !task_regs(t)) {
+		t->regs.rdi &= ~(uint64_t)CLONE_UNTRACED;
+		t->patched_args |= 1;
+		task_set_regs(t);
+	}
+	if (t->nr == SYS_clone3 && !guest_read(t, t->args[0], &a, sizeof(a.flags)) && a.flags & CLONE_UNTRACED) {
+		/* The kernel reads the flags once, here and now: the program's word is put back at the exit. */
+		a.flags &= ~(uint64_t)CLONE_UNTRACED;
+		guest_write(t, t->args[0], &a.flags, sizeof(a.flags));
+	}
+}
+
+void shield_death_words(struct monitor *m, struct task *t)
+{
+	uint32_t zero = 0;
+
+	if (t->ctid)
+		publish_part(m, PART_OUT, 0, t->ctid, &zero, sizeof(zero));
+}
+
+/* ---- late signals ---- */
+
+void shield_deliver_late(struct monitor *m, struct task *t)
+{
+	struct held_signal *h = t->held;
+	int status;
+
+	/* Stop it where it is, and let the kernel deliver there. */
+	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0 || task_wait(m, t, &status))
+		return;
+	if (status >> 16 != PTRACE_EVENT_STOP || WSTOPSIG(status) != SIGTRAP) {
+		/* It has stopped for a reason of its own: a call, most likely, where the signal comes anyway. */
+		monitor_stash(m, t->tid, status);
+		return;
+	}
+	t->held = h->next;
+	if (task_regs(t) == 0) {
+		struct event *e = publish_begin(m, t, EV_SIGNAL, EVF_HANDLER | EVF_ASYNC | EVF_RUNS);
+
+		e->call = h->info.si_signo;
+		publish_part(m, PART_SIGINFO, 0, 0, &h->info, sizeof(h->info));
+		publish_context(m, t);
+		publish_end(m, t);
+	}
+	m->async_signals++;
+	syscall(SYS_tgkill, t->p->pid, t->tid, h->info.si_signo);
+	do
+		task_resume(t, PTRACE_CONT, 0);
+	while (!task_wait(m, t, &status) && (status >> 16 || WSTOPSIG(status) != h->info.si_signo));
+	task_set_siginfo(t, &h->info);
+	t->mask_stale = true;
+	task_resume(t, PTRACE_CONT, h->info.si_signo);
+	free(h);
+}

@@ -1,0 +1,364 @@
+/* traps.c - the instruction shields at work: patching after an exec, values at a trap. */
+#define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "monitor/publish.h"
+#include "monitor/shields/shields.h"
+
+#ifndef ARCH_SET_CPUID
+#define ARCH_SET_CPUID 0x1012
+#endif
+
+struct patch {
+	uint64_t at;
+	struct insn_op op;
+};
+
+/* Shared by processes that were forked from one another: addresses that one has mapped meanwhile hurt
+ * nobody else, since only a trap there is looked up. */
+struct patch_set {
+	int refs;
+	struct patch *patch;
+	int n, room;
+};
+
+/* What a scan found, by the identity of the file: offsets instead of addresses. */
+struct scan {
+	uint64_t dev, ino, offset, len;
+	struct insn_site *site;
+	size_t n;
+	struct scan *next;
+};
+
+static struct scan *scans;
+
+/* ---- after an exec ---- */
+
+static void patch_vdso(struct monitor *m, struct task *t)
+{
+	const struct vdso_info *v = vdso_info();
+
+	if (m->cfg->exposed & SRC_VDSO || !t->p->mm->vdso || v->error)
+		return;
+	for (int i = 0; i < v->n; i++)
+		guest_write(t, t->p->mm->vdso + v->patch[i].offset, v->patch[i].bytes, v->patch[i].len);
+}
+
+/* The flag does not survive an exec. */
+static void trap_cpuid(struct monitor *m, struct task *t)
+{
+	const struct vdso_info *v = vdso_info();
+	int64_t ret;
+
+	if (m->cfg->exposed & SRC_CPUID || !m->cpuid_faults || !t->p->mm->vdso || !v->syscall_offset)
+		return;
+	if (remote_call(m, t, t->p->mm->vdso + v->syscall_offset, &ret, SYS_arch_prctl, ARCH_SET_CPUID, 0, 0, 0, 0, 0))
+		return;
+	task_set_regs(t);
+}
+
+void shield_exec(struct monitor *m, struct task *t)
+{
+	if (task_regs(t))
+		return;
+	trap_cpuid(m, t);
+	patch_vdso(m, t);
+}
+
+/* ---- patching ---- */
+
+static unsigned kinds_to_patch(const struct monitor *m)
+{
+	unsigned kinds = 0, exposed = m->cfg->exposed;
+
+	if (!(exposed & SRC_RAND))
+		kinds |= 1u << INSN_RDRAND | 1u << INSN_RDSEED;
+	if (!(exposed & SRC_CPU))
+		kinds |= 1u << INSN_RDPID | 1u << INSN_LSL;
+	if (!(exposed & SRC_CPUID) && !m->cpuid_faults)
+		kinds |= 1u << INSN_CPUID;
+	return kinds;
+}
+
+void shield_forget_patches(struct process *p)
+{
+	struct patch_set *s = p->patches;
+
+	p->patches = NULL;
+	if (!s || --s->refs)
+		return;
+	free(s->patch);
+	free(s);
+}
+
+void shield_fork(struct process *parent, struct process *child)
+{
+	child->patches = parent->patches;
+	if (child->patches)
+		child->patches->refs++;
+}
+
+static struct patch *find_patch(struct process *p, uint64_t at)
+{
+	for (int i = 0; p->patches && i < p->patches->n; i++)
+		if (p->patches->patch[i].at == at)
+			return &p->patches->patch[i];
+	return NULL;
+}
+
+static void add_patch(struct task *t, const struct insn_at *site, uint64_t at)
+{
+	static const uint8_t trap = 0xcc;
+	struct patch_set *s = t->p->patches;
+	struct insn_op op;
+
+	if (!insn_decode(site->bytes, site->len, at, &op) || guest_write(t, at, &trap, 1))
+		return;
+	if (find_patch(t->p, at))
+		return;
+	if (!s) {
+		s = t->p->patches = xcalloc(1, sizeof(*s));
+		s->refs = 1;
+	}
+	if (s->n == s->room) {
+		s->room = s->room ? 2 * s->room : 16;
+		s->patch = xrealloc(s->patch, s->room * sizeof(*s->patch));
+	}
+	s->patch[s->n++] = (struct patch){at, op};
+}
+
+static int read_guest(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	return guest_read(ctx, addr, buf, len);
+}
+
+/* Where the object that a mapping belongs to begins in memory. */
+static uint64_t object_start(const struct mm *mm, const struct mapping *map)
+{
+	for (int i = 0; i < mm->nmap; i++)
+		if (mm->map[i].dev == map->dev && mm->map[i].ino == map->ino && !mm->map[i].offset &&
+		    mm->map[i].start <= map->start)
+			return mm->map[i].start;
+	return 0;
+}
+
+/* An object without unwind tables in memory tells its functions only in its symbol table, in the file.
+ * Opening it can be seen (inotify), so that is done only where something would be missed. */
+static void scan_with_file(struct task *t, const struct mapping *map, struct insn_source *src, unsigned kinds,
+                           struct scan *s, struct insn_stats *stats)
+{
+	char path[4200];
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", t->p->pid, map->path);
+	src->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
+	if (src->fd < 0)
+		src->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (src->fd < 0)
+		return;
+	free(s->site);
+	s->site = NULL;
+	s->n = 0;
+	insn_scan(src, kinds, &s->site, &s->n, stats);
+	close(src->fd);
+}
+
+/* By how much an object was moved: an executable that is not position independent, not at all. */
+static uint64_t object_bias(struct task *t, uint64_t ehdr)
+{
+	uint16_t type = ET_DYN;
+
+	if (ehdr)
+		guest_read(t, ehdr + 16, &type, sizeof(type));
+	return type == ET_EXEC ? 0 : ehdr;
+}
+
+static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+{
+	size_t len = map->end - map->start;
+	struct insn_source src = {.len = len, .vaddr = map->start, .read = read_guest, .ctx = t, .fd = -1};
+	struct insn_stats stats = {0};
+	struct scan *s;
+	uint8_t *text;
+
+	for (s = scans; s; s = s->next)
+		if (s->dev == map->dev && s->ino == map->ino && s->offset == map->offset && s->len == len)
+			return s;
+	s = xcalloc(1, sizeof(*s));
+	s->dev = map->dev;
+	s->ino = map->ino;
+	s->offset = map->offset;
+	s->len = len;
+	text = xmalloc(len);
+	src.len = guest_read_some(t, map->start, text, len);
+	src.text = text;
+	src.ehdr = object_start(t->p->mm, map);
+	src.bias = object_bias(t, src.ehdr);
+	insn_scan(&src, kinds_to_patch(m), &s->site, &s->n, &stats);
+	if (stats.unverified > stats.outside || (stats.unverified && !s->n))
+		scan_with_file(t, map, &src, kinds_to_patch(m), s, &stats);
+	m->unverified_sites += stats.unverified;
+	for (size_t i = 0; i < s->n; i++)
+		s->site[i].vaddr -= map->start;
+	free(text);
+	s->next = scans;
+	return scans = s;
+}
+
+void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+{
+	struct insn_at *at;
+	struct scan *s;
+
+	if (!(map->prot & PROT_EXEC) || !map->ino || !kinds_to_patch(m))
+		return;
+	s = scan_mapping(m, t, map);
+	if (!s->n)
+		return;
+	at = xcalloc(s->n, sizeof(*at));
+	for (size_t i = 0; i < s->n; i++) {
+		at[i].addr = map->start + s->site[i].vaddr;
+		at[i].len = s->site[i].len;
+		at[i].kind = s->site[i].kind;
+		memcpy(at[i].bytes, s->site[i].bytes, sizeof(s->site[i].bytes));
+		add_patch(t, &at[i], at[i].addr);
+	}
+	publish_part(m, PART_SITES, 0, 0, at, s->n * sizeof(*at));
+	free(at);
+}
+
+void shield_patch_image(struct monitor *m, struct task *t)
+{
+	for (int i = 0; i < t->p->mm->nmap; i++)
+		shield_patch_mapping(m, t, &t->p->mm->map[i]);
+}
+
+/* Where a follower has what the leader has at `at`. */
+static uint64_t own_address(const struct mm *mm, uint64_t at)
+{
+	for (int i = 0; mm->own_layout && i < mm->nmap; i++) {
+		const struct mapping *x = &mm->map[i];
+
+		if (at >= x->leader && at - x->leader < x->end - x->start)
+			return x->start + (at - x->leader);
+	}
+	return at;
+}
+
+void shield_patch_sites(struct task *t, const struct event *e)
+{
+	struct part *p = event_parts(e);
+
+	for (int i = 0; i < e->nparts; i++, p = part_next(p)) {
+		const struct insn_at *at = part_data(p);
+
+		for (size_t k = 0; p->kind == PART_SITES && k < p->len / sizeof(*at); k++)
+			add_patch(t, &at[k], own_address(t->p->mm, at[k].addr));
+	}
+}
+
+/* ---- traps ---- */
+
+static bool in_vdso(const struct task *t, uint64_t at)
+{
+	return t->p->mm->vdso && at - t->p->mm->vdso < vdso_info()->size;
+}
+
+bool insn_trapped(struct monitor *m, struct task *t, const siginfo_t *info, struct insn_op *ret)
+{
+	uint8_t bytes[INSN_MAX];
+	struct patch *p;
+	size_t n;
+
+	(void)m;
+	if (info->si_code != SI_KERNEL || (info->si_signo != SIGSEGV && info->si_signo != SIGTRAP) || task_regs(t))
+		return false;
+	if (info->si_signo == SIGTRAP) {
+		if (!(p = find_patch(t->p, t->regs.rip - 1)))
+			return false;
+		t->regs.rip--;
+		*ret = p->op;
+		return true;
+	}
+	n = guest_read_some(t, t->regs.rip, bytes, sizeof(bytes));
+	if (!insn_decode(bytes, n, t->regs.rip, ret))
+		return false;
+	return ret->kind == INSN_RDTSC || ret->kind == INSN_RDTSCP || ret->kind == INSN_CPUID;
+}
+
+/* Where SIGSEGV was blocked or ignored, the kernel has unblocked it and reset its handler to be able
+ * to kill the task. The mask can be set from here, the handler only by the task itself. */
+static void restore_signal(struct monitor *m, struct task *t, int sig)
+{
+	const struct vdso_info *v = vdso_info();
+	struct user_regs_struct saved = t->regs;
+	bool blocked = t->sigmask & sig_bit(sig);
+	uint64_t at = (t->regs.rsp - 512) & ~15ull;
+	uint8_t old[32];
+	int64_t ret;
+
+	if (blocked)
+		task_set_sigmask(t, t->sigmask);
+	if (sig != SIGSEGV || !(t->p->segv_ignored || (blocked && t->p->segv_handled)))
+		return;
+	if (guest_read(t, at, old, sizeof(old)) || guest_write(t, at, t->p->segv_action, sizeof(old)))
+		return;
+	remote_call(m, t, t->p->mm->vdso + v->syscall_offset, &ret, SYS_rt_sigaction, sig, at, 0, 8, 0, 0);
+	guest_write(t, at, old, sizeof(old));
+	t->regs = saved;
+}
+
+void insn_finish(struct monitor *m, struct task *t, const struct insn_op *op, const uint64_t v[4], uint32_t eflags,
+                 int sig)
+{
+	insn_apply(&t->regs, op, v, eflags);
+	restore_signal(m, t, sig);
+	task_set_regs(t);
+}
+
+static unsigned cpuid_exposed(const struct monitor *m)
+{
+	return (m->cfg->exposed & SRC_RAND ? CPUID_SHOW_RAND : 0) | (m->cfg->exposed & SRC_CPU ? CPUID_SHOW_CPU : 0);
+}
+
+bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	struct insn_op op;
+	struct event *e;
+	uint64_t v[4] = {0}, at;
+	uint32_t eflags = 0;
+
+	if (!insn_trapped(m, t, info, &op))
+		return false;
+	if (op.mem) {
+		at = insn_address(&op, &t->regs);
+		guest_read(t, at, v, 2);
+	}
+	insn_execute(&op, &t->regs, cpuid_exposed(m), v, &eflags);
+	insn_finish(m, t, &op, v, eflags, info->si_signo);
+	/* rdtsc in the vDSO's own code belongs to the source vdso; exposed, it gets the counter, unmatched. */
+	if (!(m->cfg->exposed & SRC_VDSO && in_vdso(t, t->regs.rip))) {
+		e = publish_begin(m, t, EV_INSN, EVF_RUNS);
+		e->call = op.kind;
+		memcpy(e->args, v, sizeof(v));
+		e->args[4] = eflags;
+		publish_context(m, t);
+		publish_end(m, t);
+	}
+	task_resume(t, PTRACE_CONT, 0);
+	return true;
+}
+
+bool shield_vdso_call(const struct task *t)
+{
+	int nr;
+
+	return in_vdso(t, t->call_ip) && vdso_is_entry(t->call_ip - 2 - t->p->mm->vdso, &nr);
+}

@@ -1,0 +1,326 @@
+/* store.c - see store.h. */
+#define _GNU_SOURCE
+#include "monitor/store.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "monitor/publish.h"
+
+/* Kept files beyond this many are forgotten, the longest unused first, once all followers have passed. */
+#define STORE_MAX 512
+
+struct range { uint64_t from, to; };
+
+struct kept {
+	struct file_id id;
+	struct range *range;
+	int nrange;
+	uint64_t last_pos;     /* of the stream, when it was last named */
+};
+
+static struct kept *kept[STORE_MAX];
+static int nkept;
+
+static int64_t stamp(const struct timespec *t)
+{
+	return t->tv_sec * 1000000000ll + t->tv_nsec;
+}
+
+static bool same(const struct file_id *a, const struct file_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime == b->mtime &&
+	       a->ctime == b->ctime;
+}
+
+static void forget(int i)
+{
+	close(kept[i]->id.store);
+	free(kept[i]->range);
+	free(kept[i]);
+	kept[i] = kept[--nkept];
+}
+
+/* Make room: the oldest that no follower can still ask for. */
+static bool make_room(struct monitor *m)
+{
+	uint64_t head = m->s->ring.h->head;
+	int who, oldest = -1;
+	uint64_t slowest = ring_slowest(&m->s->ring, head, &who);
+
+	for (int i = 0; i < nkept; i++)
+		if (kept[i]->last_pos < slowest && (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
+			oldest = i;
+	if (oldest < 0)
+		return false;
+	forget(oldest);
+	return true;
+}
+
+static struct kept *find(struct monitor *m, const struct file_id *id)
+{
+	struct kept *k;
+	int fd;
+
+	for (int i = 0; i < nkept; i++)
+		if (same(&kept[i]->id, id))
+			return kept[i];
+	if (nkept == STORE_MAX && !make_room(m))
+		return NULL;
+	fd = memfd_create("tandem-file", MFD_CLOEXEC);
+	/* Low numbers belong to nobody here, but a leader's child inherits none either way. */
+	if (fd < 0 || ftruncate(fd, (id->size + 4095) & ~4095ull) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	k = xcalloc(1, sizeof(*k));
+	k->id = *id;
+	k->id.store = fd;
+	kept[nkept++] = k;
+	return k;
+}
+
+static bool covered(const struct kept *k, uint64_t from, uint64_t to)
+{
+	for (int i = 0; i < k->nrange; i++)
+		if (k->range[i].from <= from && k->range[i].to >= to)
+			return true;
+	return false;
+}
+
+/* Copy one range of the file out of the leader's memory. What lies beyond the end of the file can't be
+ * read, and needn't be. */
+static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to)
+{
+	uint64_t end = (k->id.size + 4095) & ~4095ull;
+	char *at;
+
+	if (to > end)
+		to = end;
+	if (from >= to || covered(k, from, to))
+		return 0;
+	at = mmap(NULL, to - from, PROT_READ | PROT_WRITE, MAP_SHARED, k->id.store, from);
+	if (at == MAP_FAILED)
+		return -errno;
+	guest_read_some(t, addr, at, to - from);
+	munmap(at, to - from);
+	k->range = xrealloc(k->range, (k->nrange + 1) * sizeof(*k->range));
+	k->range[k->nrange++] = (struct range){from, to};
+	return 0;
+}
+
+int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_t addr, uint64_t len,
+               uint64_t offset, struct file_id *ret)
+{
+	struct stat st;
+	struct kept *k;
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->store = ~0u;
+	if (stat(stat_path, &st) < 0)
+		return -errno;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	ret->size = st.st_size;
+	ret->mtime = stamp(&st.st_mtim);
+	ret->ctime = stamp(&st.st_ctim);
+	ret->mode = st.st_mode;
+	ret->from = offset;
+	ret->to = offset + len;
+	if (m->cfg->n < 2 || !S_ISREG(st.st_mode))
+		return 0;
+	if (!(k = find(m, ret)))
+		return -ENOSPC;
+	if ((err = copy_range(k, t, addr, offset, offset + len)))
+		return err;
+	k->last_pos = m->s->ring.h->head;
+	ret->store = k->id.store;
+	return 0;
+}
+
+void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg)
+{
+	size_t n = strlen(path) + 1;
+	char *at = publish_part(m, PART_FILE, arg, 0, NULL, sizeof(*id) + n);
+
+	memcpy(at, id, sizeof(*id));
+	memcpy(at + sizeof(*id), path, n);
+}
+
+static void publish_fd_name(struct monitor *m, struct task *t, int arg, int fd)
+{
+	char link[64], name[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, fd);
+	n = readlink(link, name, sizeof(name) - 1);
+	if (n <= 0)
+		return;
+	name[n] = 0;
+	publish_part(m, PART_NAME, arg, fd, name, n + 1);
+}
+
+void store_fd_names(struct monitor *m, struct task *t, int64_t result)
+{
+	for (int i = 0; i < t->row->nargs; i++)
+		if ((t->row->a[i].kind == K_FD || t->row->a[i].kind == K_DFD) && (int)t->args[i] >= 0)
+			publish_fd_name(m, t, i + 1, t->args[i]);
+	if (t->row->returns == R_FD && result >= 0)
+		publish_fd_name(m, t, 0, result);
+}
+
+/* ---- images ---- */
+
+struct image {
+	struct image_map map[256];
+	char *path[256];
+	int n;
+	int nfiles;
+	struct file_id file[64];
+	char *file_path[64];
+};
+
+static void parse_map(struct image *im, char *line)
+{
+	struct image_map *x = &im->map[im->n];
+	unsigned long long start, end, offset, ino;
+	unsigned major, minor;
+	char prot[5];
+	int at = 0;
+
+	if (im->n == (int)countof(im->map) ||
+	    sscanf(line, "%llx-%llx %4s %llx %x:%x %llu %n", &start, &end, prot, &offset, &major, &minor, &ino, &at) < 7)
+		return;
+	memset(x, 0, sizeof(*x));
+	x->start = start;
+	x->end = end;
+	x->offset = offset;
+	x->prot = (prot[0] == 'r' ? PROT_READ : 0) | (prot[1] == 'w' ? PROT_WRITE : 0) |
+	          (prot[2] == 'x' ? PROT_EXEC : 0);
+	line[strcspn(line, "\n")] = 0;
+	im->path[im->n] = xstrdup(at ? line + at : "");
+	if (!strcmp(line + at, "[stack]"))
+		x->kind = MAPK_STACK;
+	else if (!strcmp(line + at, "[vdso]"))
+		x->kind = MAPK_VDSO;
+	else if (!strncmp(line + at, "[vvar", 5))
+		x->kind = MAPK_VVAR;
+	else if (!strcmp(line + at, "[vsyscall]")) {
+		free(im->path[im->n]);
+		return;
+	} else
+		x->kind = ino ? MAPK_FILE : MAPK_ANON;
+	im->n++;
+}
+
+static int read_maps(struct task *t, struct image *im)
+{
+	char path[64], *line = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", t->p->pid);
+	if (!(f = fopen(path, "re")))
+		return -errno;
+	while (getline(&line, &room, f) > 0)
+		parse_map(im, line);
+	free(line);
+	fclose(f);
+	return 0;
+}
+
+/* Where the file of a mapping can be looked at. The executable may be deleted, or a memfd: its magic
+ * link works all the same. */
+static void image_stat_path(struct task *t, const char *path, char *ret, size_t room)
+{
+	char link[64], exe[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", t->p->pid);
+	n = readlink(link, exe, sizeof(exe) - 1);
+	exe[max_of(n, (ssize_t)0)] = 0;
+	if (!strcmp(exe, path))
+		snprintf(ret, room, "%s", link);
+	else
+		snprintf(ret, room, "/proc/%d/root%s", t->p->pid, path);
+}
+
+static int image_file(struct monitor *m, struct task *t, struct image *im, int i)
+{
+	struct image_map *x = &im->map[i];
+	char where[4200];
+	int f, err;
+
+	for (f = 0; f < im->nfiles; f++)
+		if (!strcmp(im->file_path[f], im->path[i]))
+			break;
+	if (f == (int)countof(im->file))
+		return -E2BIG;
+	image_stat_path(t, im->path[i], where, sizeof(where));
+	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, &im->file[f]);
+	if (err)
+		return err;
+	if (f == im->nfiles) {
+		im->file_path[f] = im->path[i];
+		im->nfiles++;
+	}
+	x->file = f;
+	return 0;
+}
+
+/* The kernel clears what lies behind the end of the file in the last page of a data segment: the one
+ * place where a fresh image differs from its files. */
+static void publish_tail(struct monitor *m, struct task *t, const struct image_map *x)
+{
+	publish_guest(m, t, PART_OUT, 0, x->end - 4096, 4096);
+}
+
+int image_publish(struct monitor *m, struct task *t)
+{
+	struct image *im = xcalloc(1, sizeof(*im));
+	struct mm *mm = t->p->mm;
+	int err = read_maps(t, im);
+
+	for (int i = 0; !err && i < im->n; i++) {
+		struct image_map *x = &im->map[i];
+		struct mapping map = {x->start, x->end, x->offset, x->start, 0, 0, im->path[i], x->prot, 0, 0};
+
+		if (x->kind == MAPK_FILE) {
+			err = image_file(m, t, im, i);
+			map.dev = im->file[x->file].dev;
+			map.ino = im->file[x->file].ino;
+		}
+		if (x->kind == MAPK_FILE || x->kind == MAPK_VDSO)
+			mm_map(mm, &map);
+		if (x->kind == MAPK_STACK)
+			mm->stack_end = x->end;
+		if (x->kind == MAPK_VDSO)
+			mm->vdso = x->start;
+	}
+	if (!err) {
+		publish_part(m, PART_IMAGE, 0, 0, im->map, im->n * sizeof(im->map[0]));
+		for (int f = 0; f < im->nfiles; f++)
+			store_publish(m, &im->file[f], im->file_path[f], 0);
+	}
+	for (int i = 0; !err && i < im->n; i++) {
+		struct image_map *x = &im->map[i];
+
+		if (m->cfg->n < 2)
+			break;
+		if (x->kind == MAPK_FILE && (x->prot & PROT_WRITE))
+			publish_tail(m, t, x);
+		if (x->kind == MAPK_STACK)
+			publish_guest(m, t, PART_OUT, 0, t->regs.rsp & ~7ull, x->end - (t->regs.rsp & ~7ull));
+	}
+	for (int i = 0; i < im->n; i++)
+		free(im->path[i]);
+	free(im);
+	return err;
+}

@@ -1,0 +1,29 @@
+/* store.h - the bytes of files that followers map, kept by the stream's producer.
+ *
+ * A follower may be an hour behind: the file that the leader mapped is deleted or overwritten by then.
+ * So the leader's monitor copies what is mapped, when it is mapped, into a memfd: once per identity
+ * (device, inode, size, times) and range. The copy is read from the leader's own memory: opening the file
+ * again would raise inotify events, and block leases. A follower's task opens the memfd by its place in
+ * /proc/PRODUCER/fd, so there is no protocol, and a replay can produce the same.
+ */
+#ifndef TANDEM_STORE_H
+#define TANDEM_STORE_H
+
+#include "monitor/monitor.h"
+
+/* Describe the file that t has mapped at `addr` (`len` bytes of it from `offset`), known as `path`;
+ * `stat_path` is where to look at it (a magic link in /proc). Keeps the bytes when somebody follows.
+ * 0 or -errno: an identity without bytes has store == ~0. */
+int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_t addr, uint64_t len,
+               uint64_t offset, struct file_id *ret);
+/* Append PART_FILE with the identity and the path to the event being built. */
+void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg);
+
+/* The names behind the descriptors among t's arguments (and its result), as PART_NAMEs. */
+void store_fd_names(struct monitor *m, struct task *t, int64_t result);
+
+/* ---- the image of a process fresh from exec (leader) ---- */
+/* Append PART_IMAGE, its PART_FILEs and the bytes that differ from the files to the event. */
+int image_publish(struct monitor *m, struct task *t);
+
+#endif

@@ -1,0 +1,45 @@
+/* stream.h - the ring of a run, for processes with a libc: making it, waiting on it.
+ *
+ * The coordinator makes the stream and forks; producer and consumers inherit the mapping. No name
+ * exists for it anywhere, so nothing stays behind however the processes end.
+ */
+#ifndef TANDEM_STREAM_H
+#define TANDEM_STREAM_H
+
+#include "abi/ring.h"
+#include "base/base.h"
+
+struct stream {
+	struct ring ring;
+	/* Called while the producer waits for space for longer than `patience`; may drop a consumer. */
+	void (*on_full)(struct stream *s, int slowest);
+	uint64_t full_ns;       /* time the producer has waited for space, ns */
+	bool warned;
+};
+
+/* `size` is rounded up to a power of two of at least 1 MiB. Returns 0 or -errno. */
+int stream_create(struct stream *s, uint64_t size);
+void stream_destroy(struct stream *s);
+
+/* A slot for a new consumer, which sees everything from now on. -ENOSPC when all are taken. */
+int stream_add_consumer(struct stream *s);
+void stream_drop_consumer(struct stream *s, int who);
+
+/* Place for `size` bytes; waits until there is room. Never NULL; `size` is at most a quarter of
+ * the ring, which stream_max tells. */
+struct event *stream_reserve(struct stream *s, uint64_t size);
+uint64_t stream_max(const struct stream *s);
+
+/* Publish the reserved event: gives it its number and wakes the consumers that sleep. */
+void stream_publish(struct stream *s, struct event *e);
+void stream_close(struct stream *s);
+
+/* The next event for consumer `who`, or NULL. Waits up to `ns` (0: does not wait). */
+struct event *stream_next(struct stream *s, int who, uint64_t ns);
+void stream_release(struct stream *s, int who, const struct event *e);
+/* Whether the producer has closed the stream and `who` has consumed all of it. */
+bool stream_ended(const struct stream *s, int who);
+/* Wait until all consumers have caught up, or are gone. */
+void stream_drain(struct stream *s);
+
+#endif

@@ -1,0 +1,549 @@
+/* task.c - see task.h. */
+#define _GNU_SOURCE
+#include "monitor/task.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "monitor/monitor.h"
+
+#define HASH(tid) ((unsigned)(tid) % countof(((struct monitor *)0)->hash))
+
+/* ---- the set of tasks ---- */
+
+struct task *task_by_tid(struct monitor *m, pid_t tid)
+{
+	struct task *t = m->hash[HASH(tid)];
+
+	while (t && t->tid != tid)
+		t = t->next_hash;
+	return t;
+}
+
+struct task *task_by_id(struct monitor *m, uint32_t id)
+{
+	return id < m->room_ids ? m->by_id[id] : NULL;
+}
+
+void task_set_id(struct monitor *m, struct task *t, uint32_t id)
+{
+	if (id >= m->room_ids) {
+		uint32_t room = max_of(m->room_ids * 2, max_of(id + 1, 64u));
+
+		m->by_id = xrealloc(m->by_id, room * sizeof(*m->by_id));
+		memset(m->by_id + m->room_ids, 0, (room - m->room_ids) * sizeof(*m->by_id));
+		m->room_ids = room;
+	}
+	must(!m->by_id[id]);
+	t->id = id;
+	m->by_id[id] = t;
+}
+
+struct task *task_new(struct monitor *m, pid_t tid, struct process *p)
+{
+	struct task *t = xcalloc(1, sizeof(*t));
+
+	t->tid = tid;
+	t->leader_tid = tid;
+	t->p = p;
+	t->schedstat = -1;
+	t->state = TASK_NEW;
+	t->next_hash = m->hash[HASH(tid)];
+	m->hash[HASH(tid)] = t;
+	m->ntasks++;
+	if (p)
+		p->ntasks++;
+	return t;
+}
+
+void task_free(struct monitor *m, struct task *t)
+{
+	struct task **at = &m->hash[HASH(t->tid)];
+
+	while (*at != t)
+		at = &(*at)->next_hash;
+	*at = t->next_hash;
+	if (t->id)
+		m->by_id[t->id] = NULL;
+	if (t->schedstat >= 0)
+		close(t->schedstat);
+	while (t->held) {
+		struct held_signal *next = t->held->next;
+
+		free(t->held);
+		t->held = next;
+	}
+	m->ntasks--;
+	if (t->p && --t->p->ntasks == 0 && t->p != m->root) {
+		mm_put(t->p->mm);
+		free(t->p);
+	}
+	task_use_mm(t, NULL);
+	buf_free(&t->in);
+	free(t);
+}
+
+struct process *process_new(pid_t pid, struct mm *mm)
+{
+	struct process *p = xcalloc(1, sizeof(*p));
+
+	p->pid = p->leader_pid = pid;
+	p->mm = mm;
+	return p;
+}
+
+static int open_mem(pid_t pid)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+struct mm *mm_new(struct monitor *m, pid_t pid)
+{
+	struct mm *mm = xcalloc(1, sizeof(*mm));
+
+	mm->refs = 1;
+	mm->domain = ++m->last_domain;
+	mm->mem = open_mem(pid);
+	return mm;
+}
+
+struct mm *mm_get(struct mm *mm)
+{
+	mm->refs++;
+	return mm;
+}
+
+void mm_put(struct mm *mm)
+{
+	if (!mm || --mm->refs)
+		return;
+	if (mm->mem >= 0)
+		close(mm->mem);
+	for (int i = 0; i < mm->nmap; i++)
+		free(mm->map[i].path);
+	free(mm->map);
+	free(mm);
+}
+
+struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
+{
+	struct mm *mm = mm_new(m, pid);
+
+	mm->vdso = from->vdso;
+	mm->brk_start = from->brk_start;
+	mm->brk = from->brk;
+	mm->own_layout = from->own_layout;
+	for (int i = 0; i < from->nmap; i++)
+		mm_map(mm, &from->map[i]);
+	return mm;
+}
+
+void task_use_mm(struct task *t, struct mm *mm)
+{
+	if (t->in_mm) {
+		struct task **at = &t->in_mm->tasks;
+
+		while (*at != t)
+			at = &(*at)->next_mm;
+		*at = t->next_mm;
+		t->in_mm->ntasks--;
+		if (t->in_mm->turn == t)
+			t->in_mm->turn = NULL;
+		mm_put(t->in_mm);
+	}
+	t->in_mm = mm ? mm_get(mm) : NULL;
+	if (mm) {
+		t->next_mm = mm->tasks;
+		mm->tasks = t;
+		mm->ntasks++;
+	}
+}
+
+void task_new_mm(struct monitor *m, struct task *t)
+{
+	task_use_mm(t, NULL);
+	mm_put(t->p->mm);
+	t->p->pid = t->tid;
+	t->p->mm = mm_new(m, t->tid);
+	task_use_mm(t, t->p->mm);
+}
+
+void task_retid(struct monitor *m, struct task *t, pid_t tid)
+{
+	struct task **at = &m->hash[HASH(t->tid)];
+
+	while (*at != t)
+		at = &(*at)->next_hash;
+	*at = t->next_hash;
+	t->tid = tid;
+	t->next_hash = m->hash[HASH(tid)];
+	m->hash[HASH(tid)] = t;
+	if (t->schedstat >= 0)
+		close(t->schedstat);
+	t->schedstat = -1;
+}
+
+/* ---- mappings ---- */
+
+void mm_map(struct mm *mm, const struct mapping *map)
+{
+	int at = mm->nmap;
+
+	if (mm->nmap == mm->roommap) {
+		mm->roommap = mm->roommap ? mm->roommap * 2 : 16;
+		mm->map = xrealloc(mm->map, mm->roommap * sizeof(*mm->map));
+	}
+	while (at > 0 && mm->map[at - 1].start > map->start)
+		at--;
+	memmove(mm->map + at + 1, mm->map + at, (mm->nmap - at) * sizeof(*mm->map));
+	mm->map[at] = *map;
+	mm->map[at].path = xstrdup(map->path ? map->path : "");
+	mm->nmap++;
+}
+
+void mm_unmap(struct mm *mm, uint64_t start, uint64_t end)
+{
+	for (int i = 0; i < mm->nmap; i++) {
+		struct mapping *a = &mm->map[i];
+
+		if (a->end <= start || a->start >= end)
+			continue;
+		if (a->start < start && a->end > end) {
+			struct mapping rest = *a;
+
+			rest.start = end;
+			rest.offset += end - a->start;
+			rest.leader += end - a->start;
+			a->end = start;
+			mm_map(mm, &rest);
+		} else if (a->start < start) {
+			a->end = start;
+		} else if (a->end > end) {
+			a->offset += end - a->start;
+			a->leader += end - a->start;
+			a->start = end;
+		} else {
+			free(a->path);
+			memmove(a, a + 1, (--mm->nmap - i) * sizeof(*a));
+			i--;
+		}
+	}
+}
+
+void mm_move(struct mm *mm, uint64_t from, uint64_t to, uint64_t len)
+{
+	struct mapping moved[8];
+	int n = 0;
+
+	for (int i = 0; i < mm->nmap && n < (int)countof(moved); i++) {
+		struct mapping *a = &mm->map[i];
+
+		if (a->start < from || a->end > from + len)
+			continue;
+		moved[n] = *a;
+		moved[n].path = xstrdup(a->path);
+		moved[n].start += to - from;
+		moved[n++].end += to - from;
+	}
+	mm_unmap(mm, from, from + len);
+	for (int i = 0; i < n; i++) {
+		mm_map(mm, &moved[i]);
+		free(moved[i].path);
+	}
+}
+
+/* ---- stop and go ---- */
+
+int task_regs(struct task *t)
+{
+	if (t->regs_valid)
+		return 0;
+	if (ptrace(PTRACE_GETREGS, t->tid, 0, &t->regs) < 0)
+		return -errno;
+	t->regs_valid = true;
+	return 0;
+}
+
+int task_set_regs(struct task *t)
+{
+	return ptrace(PTRACE_SETREGS, t->tid, 0, &t->regs) < 0 ? -errno : 0;
+}
+
+int task_resume(struct task *t, int how, int sig)
+{
+	t->state = TASK_RUNNING;
+	t->regs_valid = false;
+	return ptrace(how, t->tid, 0, (long)sig) < 0 ? -errno : 0;
+}
+
+int task_siginfo(struct task *t, siginfo_t *ret)
+{
+	return ptrace(PTRACE_GETSIGINFO, t->tid, 0, ret) < 0 ? -errno : 0;
+}
+
+int task_set_siginfo(struct task *t, const siginfo_t *info)
+{
+	return ptrace(PTRACE_SETSIGINFO, t->tid, 0, info) < 0 ? -errno : 0;
+}
+
+int task_sigmask(struct task *t, uint64_t *ret)
+{
+	return ptrace(PTRACE_GETSIGMASK, t->tid, 8, ret) < 0 ? -errno : 0;
+}
+
+int task_set_sigmask(struct task *t, uint64_t mask)
+{
+	return ptrace(PTRACE_SETSIGMASK, t->tid, 8, &mask) < 0 ? -errno : 0;
+}
+
+int task_wait(struct monitor *m, struct task *t, int *ret_status)
+{
+	for (;;) {
+		if (waitpid(t->tid, ret_status, __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		t->state = TASK_STOPPED;
+		t->regs_valid = false;
+		if (!WIFSTOPPED(*ret_status) || *ret_status >> 16 == PTRACE_EVENT_EXIT) {
+			monitor_stash(m, t->tid, *ret_status);
+			return -ESRCH;
+		}
+		return 0;
+	}
+}
+
+/* ---- memory ---- */
+
+size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(t->p->mm->mem, (char *)buf + done, len - done, addr + done);
+
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+int guest_read(struct task *t, uint64_t addr, void *buf, size_t len)
+{
+	struct iovec to = {buf, len}, from = {(void *)addr, len};
+
+	if (process_vm_readv(t->tid, &to, 1, &from, 1, 0) == (ssize_t)len)
+		return 0;
+	return guest_read_some(t, addr, buf, len) == len ? 0 : -EFAULT;
+}
+
+int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pwrite(t->p->mm->mem, (const char *)buf + done, len - done, addr + done);
+
+		if (n <= 0)
+			return -EFAULT;
+		done += n;
+	}
+	return 0;
+}
+
+/* ---- time ---- */
+
+uint64_t task_cpu(struct task *t, bool exact)
+{
+	uint64_t now = now_mono();
+	char text[64];
+	ssize_t n;
+
+	if (!exact && t->cpu_at && now - t->cpu_at < 1000000) {
+		t->cpu += now - t->cpu_at;
+		t->cpu_at = now;
+		return t->cpu;
+	}
+	if (t->schedstat < 0) {
+		snprintf(text, sizeof(text), "/proc/%d/task/%d/schedstat", t->p->pid, t->tid);
+		t->schedstat = open(text, O_RDONLY | O_CLOEXEC);
+	}
+	n = t->schedstat < 0 ? -1 : pread(t->schedstat, text, sizeof(text) - 1, 0);
+	if (n > 0) {
+		text[n] = 0;
+		t->cpu = strtoull(text, NULL, 10);
+	}
+	t->cpu_at = now;
+	return t->cpu;
+}
+
+/* ---- running a call in a task ---- */
+
+/* Go to the exit stop of the call that the task is in, or about to enter. Signals that show up on
+ * the way wait in the kernel's queue no longer; they are kept for later. */
+static int to_exit_stop(struct monitor *m, struct task *t, int how)
+{
+	int status, err;
+
+	for (;;) {
+		if ((err = task_resume(t, how, 0)) || (err = task_wait(m, t, &status)))
+			return err;
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+			how = PTRACE_SYSCALL;
+			continue;
+		}
+		if (status >> 8 == (SIGTRAP | 0x80)) {
+			if (how == PTRACE_SYSCALL)
+				return 0;
+			continue;
+		}
+		if (status >> 16 == 0) {
+			struct held_signal *h = xcalloc(1, sizeof(*h));
+
+			task_siginfo(t, &h->info);
+			h->since = now_mono();
+			h->next = t->held;
+			t->held = h;
+		}
+	}
+}
+
+int remote_call(struct monitor *m, struct task *t, uint64_t gadget, int64_t *ret, long nr, uint64_t a0,
+                uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	struct user_regs_struct saved;
+	int err;
+
+	if ((err = task_regs(t)))
+		return err;
+	saved = t->regs;
+	t->regs.rip = gadget;
+	t->regs.orig_rax = -1;
+	t->regs.rax = nr;
+	t->regs.rdi = a0;
+	t->regs.rsi = a1;
+	t->regs.rdx = a2;
+	t->regs.r10 = a3;
+	t->regs.r8 = a4;
+	t->regs.r9 = a5;
+	if ((err = task_set_regs(t)) || (err = to_exit_stop(m, t, PTRACE_CONT)) || (err = task_regs(t)))
+		return err;
+	*ret = t->regs.rax;
+	t->regs = saved;
+	return 0;
+}
+
+int remote_instead(struct monitor *m, struct task *t, int64_t *ret, long nr, uint64_t a0, uint64_t a1,
+                   uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	struct user_regs_struct saved;
+	int err;
+
+	if ((err = task_regs(t)))
+		return err;
+	saved = t->regs;
+	t->regs.orig_rax = nr;
+	t->regs.rdi = a0;
+	t->regs.rsi = a1;
+	t->regs.rdx = a2;
+	t->regs.r10 = a3;
+	t->regs.r8 = a4;
+	t->regs.r9 = a5;
+	if ((err = task_set_regs(t)) || (err = to_exit_stop(m, t, PTRACE_SYSCALL)) || (err = task_regs(t)))
+		return err;
+	*ret = t->regs.rax;
+	saved.rcx = t->regs.rcx;
+	saved.r11 = t->regs.r11;
+	saved.rax = t->regs.rax;
+	t->regs = saved;
+	return 0;
+}
+
+/* ---- signals ---- */
+
+int task_sig_state(struct task *t, struct sig_state *ret)
+{
+	char path[64], text[4096], *at;
+	unsigned long long v;
+	int fd;
+	ssize_t n;
+
+	memset(ret, 0, sizeof(*ret));
+	snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return -ESRCH;
+	text[n] = 0;
+	static const struct { const char *name; size_t at; } word[] = {
+		{"SigPnd:", offsetof(struct sig_state, pending)},
+		{"ShdPnd:", offsetof(struct sig_state, pending)},
+		{"SigBlk:", offsetof(struct sig_state, blocked)},
+		{"SigIgn:", offsetof(struct sig_state, ignored)},
+		{"SigCgt:", offsetof(struct sig_state, caught)},
+	};
+	for (size_t i = 0; i < countof(word); i++)
+		if ((at = strstr(text, word[i].name)) && sscanf(at + 7, "%llx", &v) == 1)
+			*(uint64_t *)((char *)ret + word[i].at) |= v;
+	return 0;
+}
+
+bool sig_default_ignores(int sig)
+{
+	return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT;
+}
+
+bool sig_default_stops(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+int task_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result)
+{
+	bool restarts = result <= -512 && result >= -516;
+	struct user_regs_struct want;
+	int err, status;
+
+	if ((err = task_regs(t)))
+		return err;
+	/* The call is skipped. While orig_rax is -1 the kernel leaves rax alone; put back at the signal's
+	 * stop, it lets the kernel restart or interrupt the call as the handler's flags say. */
+	want = t->regs;
+	want.rax = result;
+	t->regs.orig_rax = -1;
+	t->regs.rax = result;
+	if ((err = task_set_regs(t)))
+		return err;
+	if (syscall(SYS_tgkill, t->p->pid, t->tid, info->si_signo) < 0)
+		return -errno;
+	for (;;) {
+		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
+			return err;
+		if (status >> 16 == 0 && WSTOPSIG(status) == info->si_signo)
+			break;
+	}
+	if ((err = task_regs(t)))
+		return err;
+	if (!restarts)
+		want.orig_rax = -1;
+	want.rcx = t->regs.rcx;
+	want.r11 = t->regs.r11;
+	t->regs = want;
+	if ((err = task_set_regs(t)))
+		return err;
+	return task_set_siginfo(t, info);
+}

@@ -1,0 +1,229 @@
+/* task.h - the threads, processes and address spaces of one version, as its monitor holds them.
+ *
+ * A task is stopped whenever its monitor looks at it: functions that read registers or write memory
+ * require that (the caller must hold the task in a ptrace stop). Errors are -errno; -ESRCH means
+ * that the task was killed under our hands, and that its death will be reported by waitpid.
+ */
+#ifndef TANDEM_TASK_H
+#define TANDEM_TASK_H
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/user.h>
+
+#include "abi/event.h"
+#include "abi/table.h"
+#include "abi/walk.h"
+#include "base/base.h"
+
+struct monitor;
+
+/* A mapping of a file, for backtraces and for those that write to the file later. */
+struct mapping {
+	uint64_t start, end, offset;   /* in this version's memory */
+	uint64_t leader;               /* where the leader has it */
+	uint64_t dev, ino;
+	char *path;
+	int prot;
+	bool shared;
+	bool store_private;            /* follower: maps the version's own copy */
+};
+
+struct mm {
+	int refs;
+	uint32_t domain;
+	int mem;                       /* /proc/PID/mem, or -1 */
+	uint64_t vdso;                 /* address of the vDSO, 0: none */
+	uint64_t brk_start, brk;       /* followers emulate the break */
+	struct mapping *map;
+	int nmap, roommap;
+	bool own_layout;               /* follower: addresses differ from the leader's */
+	struct task *tasks;            /* that use it, linked by next_mm */
+	int ntasks;
+	struct task *turn;             /* leader: who may run; NULL: whoever comes */
+	uint64_t turn_since;           /* now_mono */
+	uint64_t stack_end;            /* end of the first task's stack */
+};
+
+struct process {
+	pid_t pid;                     /* as the kernel numbers it, in the monitor's namespace */
+	pid_t leader_pid;              /* the number that the program sees */
+	int ntasks;
+	struct mm *mm;
+	bool execed;                   /* runs the program, not tandem's own start code */
+	bool killed;                   /* follower: SIGKILL was sent */
+	bool exits;                    /* follower: has made exit_group */
+	bool foreign;                  /* runs a 32-bit program: followers can't follow */
+	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */
+	bool segv_handled;             /* ... has a handler */
+	uint8_t segv_action[32];       /* ... as rt_sigaction was given it */
+	bool undumpable;               /* what the program asked for; the kernel was not told */
+	struct patch_set *patches;     /* instructions patched to traps, by address */
+	uint64_t fdknown[16];          /* leader: bit per descriptor < 1024: `fdstore` is valid */
+	uint64_t fdmapped[16];         /* leader: ... and it names a file that is mapped */
+};
+
+enum task_state { TASK_NEW, TASK_RUNNING, TASK_STOPPED, TASK_DEAD };
+
+/* Leader: what a task is doing. */
+enum lead_phase {
+	LEAD_STARTING,                 /* not yet in the program: tandem's own code up to exec */
+	LEAD_USER,                     /* running the program's code */
+	LEAD_CALL,                     /* in a call; its exit stop comes */
+	LEAD_RESTART,                  /* a call returned -ERESTART..; a signal or the call again comes */
+	LEAD_BORN,                     /* newborn, waiting for its first turn */
+	LEAD_EXITING,
+};
+
+/* Follower: where a task stands. */
+enum follow_at {
+	AT_RUNNING,                    /* nowhere yet */
+	AT_BORN,                       /* newborn, not yet let run */
+	AT_CALL,                       /* at the entry of a call */
+	AT_DONE,                       /* at the exit of a call that was executed here */
+	AT_INSN, AT_FAULT, AT_EXIT, AT_BREAK, AT_DEAD
+};
+
+struct held_signal {
+	siginfo_t info;
+	uint64_t since;                /* now_mono() */
+	struct held_signal *next;
+};
+
+struct task {
+	uint32_t id;                   /* logical number, the same in every version */
+	pid_t tid;                     /* as the kernel numbers it */
+	pid_t leader_tid;              /* what the program sees */
+	struct process *p;
+	struct task *next_hash, *next_mm;
+	struct mm *in_mm;              /* whose list it is on */
+	enum task_state state;
+	int status;                    /* of the last stop, while it is not handled */
+	bool has_status;               /* the stop waits for the task's turn */
+	uint64_t waits_since;
+
+	struct user_regs_struct regs;  /* valid while stopped, once task_regs was called */
+	bool regs_valid;
+
+	uint64_t ctid;                 /* address of the word that the kernel clears at death */
+	uint64_t robust;               /* head of the robust list */
+	uint64_t sigmask;              /* the blocked set, as of the last call that changed it */
+	uint64_t cpu, cpu_at;          /* CPU time, and when (now_mono) it was looked up */
+	int schedstat;                 /* /proc/PID/task/TID/schedstat, or -1 */
+
+	/* the call in progress */
+	uint32_t nr;
+	uint64_t args[6];
+	uint64_t call_ip;
+	uint64_t entered;              /* wall clock */
+	uint32_t call_flags;           /* EVF_VDSO, EVF_INT80, EVF_REFUSED */
+	const struct row *row;
+	struct row scratch;            /* row_find's, for requests by encoding */
+	struct walk walk;              /* what walk_exit needs to know of the entry */
+	struct buf in;                 /* parts captured at entry */
+	int in_parts;
+	bool in_captured;
+	bool entered_published;        /* EV_ENTER is out */
+	int64_t forced;                /* result that tandem gives, where call_flags has EVF_REFUSED */
+	uint64_t patched_args;         /* bit i: args[i] in the registers is not the program's */
+
+	/* leader */
+	enum lead_phase phase;
+	struct held_signal *held;
+	bool awaits_signal;            /* not EVF_RUNS: a signal stop was announced */
+	uint32_t child;                /* number of the task that the call in progress made */
+	bool vfork_parent;
+	bool announced;                /* the event that made it is out */
+	bool mask_stale;               /* `sigmask` is to be looked up at the next call */
+	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
+	bool dying;                    /* EV_DEATH is out */
+	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
+	uint64_t settid;               /* newborn: address of the word that gets its id */
+	cpu_set_t cpus;                /* the affinity that the program set, and sees */
+	bool cpus_set;
+
+	/* follower */
+	enum follow_at at;
+	bool has_result;               /* AT_CALL: `result` is to be given when the stream lets t go on */
+	int64_t result;
+	uint64_t resumed;              /* now_mono */
+	uint64_t cpu_resumed;          /* CPU time at the first look after that; 0: none yet */
+	int hang_looks;
+	uint64_t leader_cpu;           /* the leader's CPU time as of its last event */
+	bool in_call;                  /* entered (EV_ENTER consumed), not left */
+	bool first_run;                /* newborn: has not run yet */
+	bool exits;                    /* has made exit or exit_group */
+	bool doomed;                   /* dead in the leader; here it ends with its process */
+	siginfo_t fault;               /* AT_FAULT, AT_INSN */
+};
+
+/* ---- the set of tasks ---- */
+struct task *task_by_tid(struct monitor *m, pid_t tid);
+struct task *task_by_id(struct monitor *m, uint32_t id);
+struct task *task_new(struct monitor *m, pid_t tid, struct process *p);   /* id 0: not known yet */
+void task_set_id(struct monitor *m, struct task *t, uint32_t id);
+void task_free(struct monitor *m, struct task *t);
+struct process *process_new(pid_t pid, struct mm *mm);
+struct mm *mm_new(struct monitor *m, pid_t pid);
+struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid);        /* a copy, with its own domain */
+struct mm *mm_get(struct mm *mm);
+void mm_put(struct mm *mm);
+/* Put a task on (or, NULL, off) the list of those that use an address space. */
+void task_use_mm(struct task *t, struct mm *mm);
+
+/* ---- mappings ---- */
+void mm_map(struct mm *mm, const struct mapping *m);                      /* copies, path too */
+void mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
+void mm_move(struct mm *mm, uint64_t from, uint64_t to, uint64_t len);
+
+/* ---- stop and go ---- */
+/* After an exec: an address space of its own, and nothing mapped in it yet. */
+void task_new_mm(struct monitor *m, struct task *t);
+/* After an exec by a thread that is not the first. */
+void task_retid(struct monitor *m, struct task *t, pid_t tid);
+
+int task_regs(struct task *t);                                             /* fetch, unless valid */
+int task_set_regs(struct task *t);
+/* how: PTRACE_CONT or PTRACE_SYSCALL or PTRACE_LISTEN; sig is delivered */
+int task_resume(struct task *t, int how, int sig);
+int task_siginfo(struct task *t, siginfo_t *ret);
+int task_set_siginfo(struct task *t, const siginfo_t *info);
+int task_sigmask(struct task *t, uint64_t *ret);
+int task_set_sigmask(struct task *t, uint64_t mask);
+/* Wait for the next stop of this task alone; only where it is certain to come soon. */
+int task_wait(struct monitor *m, struct task *t, int *ret_status);
+
+/* ---- memory ---- */
+/* All of the bytes, or -EFAULT. Reads what the task itself could not, too (no permission needed). */
+int guest_read(struct task *t, uint64_t addr, void *buf, size_t len);
+int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len);
+/* As far as it goes: the number of bytes that could be read. */
+size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len);
+
+/* ---- time ---- */
+/* CPU time of the task, ns. Intervals under 1 ms are taken from the wall clock: a look costs 2 µs. */
+uint64_t task_cpu(struct task *t, bool exact);
+
+/* ---- running a call in a task ---- */
+/* Requires a stop in which registers may be set (not a seccomp stop: use task_morph_call there).
+ * Runs `nr` at the syscall instruction `gadget`, then restores nothing: the caller does, from the
+ * registers it saved. *ret is the result. */
+int remote_call(struct monitor *m, struct task *t, uint64_t gadget, int64_t *ret, long nr, uint64_t a0,
+                uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+/* At a seccomp stop: run another call in the place of the one that was about to run. After it the
+ * task stands at the exit stop, its registers are t->regs as fetched there. */
+int remote_instead(struct monitor *m, struct task *t, int64_t *ret, long nr, uint64_t a0, uint64_t a1,
+                   uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* ---- signals ---- */
+struct sig_state { uint64_t pending, blocked, ignored, caught; };
+/* From /proc: costs 20 µs. pending: the task's and its process's. */
+int task_sig_state(struct task *t, struct sig_state *ret);
+static inline uint64_t sig_bit(int sig) { return 1ull << (sig - 1); }
+bool sig_default_ignores(int sig);
+bool sig_default_stops(int sig);
+/* Send `info` to the task so that it is delivered next; the task is stopped at a call.
+ * result: what the call returns (-ERESTART.. codes act as in the kernel). */
+int task_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result);
+
+#endif
