@@ -51,9 +51,10 @@ is "one leader, the others follow" "$(report '[.versions[].role] | join(" ")')" 
 same "two versions are the default" true
 is "... says the report" "$(report '.versions | length')" 2
 ok "events are counted" test "$(report .events)" -gt 5
-for key in refused unknown exposed; do
+for key in unknown exposed; do
     is "nothing is $key" "$(report ".$key | length")" 0
 done
+is "nothing is refused but rseq" "$(report '[.refused[] | select(startswith("rseq") | not)] | length')" 0
 
 # Options after the program belong to the program.
 same "options of the program" echo -n --report=x --expose=pid
