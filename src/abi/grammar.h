@@ -146,7 +146,8 @@ struct field {
 	uint16_t offset, size;
 	uint16_t set;    /* as in struct argument */
 	uint8_t  kind;   /* enum kind */
-	uint8_t  dir;    /* of the pointee: as the structure's own when D_NONE */
+	uint8_t  dir;    /* of the pointee: as the structure's own when D_NONE. A field that is no
+	                  * pointer: D_OUT if the kernel never reads it, so that it is not compared */
 	uint8_t  count;  /* of a pointee: index+1 of the field that counts its elements, or 0 */
 	uint8_t  is_ptr; /* the field holds a pointer to `kind` */
 	uint8_t  bit;    /* 1 + the bit of the structure's first word that says it is used, or 0 */

@@ -302,26 +302,38 @@ static int message_in(const struct place *p, struct window *v, const struct mess
 	return err;
 }
 
-/* What a receive of `total` bytes wrote. Of the header only the fields that the kernel writes, since
- * the rest is pointers of the version's own. */
-static int message_out(const struct place *p, struct window *v, const struct message *m, unsigned room, uint64_t total)
+/* The fields of a header that a receive writes; the rest is pointers of the version's own. They come
+ * before what they measure, and are read again after: see walk.h. */
+static int header_out(const struct place *p, const struct message *m)
 {
-	uint64_t name = name_room(m->namelen);
 	int err = 0;
 
-	if (m->name) {
-		err = put(p, m->name, name < room ? name : room, room, K_SOCKADDR, 0, SUB_NAME);
-		if (!err)
-			err = put(p, m->at + offsetof(struct k_msghdr, msg_namelen), 4, 4, K_INTS, 0, SUB_FIELD);
-	}
-	if (!err)
-		err = put_buffers(p, v, m->vector, m->count, total);
-	if (!err)
-		err = put(p, m->control, m->controllen, m->controllen, K_CMSG, 0, SUB_CONTROL);
+	if (m->name)
+		err = put(p, m->at + offsetof(struct k_msghdr, msg_namelen), 4, 4, K_INTS, 0, SUB_FIELD);
 	if (!err)
 		err = put(p, m->at + offsetof(struct k_msghdr, msg_controllen), 8, 8, K_WORDS, 0, SUB_FIELD);
 	if (!err)
 		err = put(p, m->at + offsetof(struct k_msghdr, msg_flags), 4, 4, K_INTS, 0, SUB_FIELD);
+	return err;
+}
+
+/* What a receive of `total` bytes wrote. `room` is what there was for the address. */
+static int message_out(const struct place *p, const struct message *m, unsigned room, uint64_t total)
+{
+	struct message now;
+	struct window v;
+	int err = header_out(p, m);
+
+	window_open(&v, p->w);
+	if (err || !message_read(&v, m->at, &now))
+		return err;
+	uint64_t name = name_room(now.namelen);
+
+	err = put(p, now.name, name < room ? name : room, room, K_SOCKADDR, 0, SUB_NAME);
+	if (!err)
+		err = put_buffers(p, &v, now.vector, now.count, total);
+	if (!err)
+		err = put(p, now.control, now.controllen, now.controllen, K_CMSG, 0, SUB_CONTROL);
 	return err;
 }
 
@@ -336,7 +348,7 @@ static int walk_message(const struct place *p)
 	if (!w->args[p->i] || !message_read(&v, w->args[p->i], &m))
 		return 0;
 	if (!p->entry)
-		return p->a->dir & D_OUT && !failed(w) ? message_out(p, &v, &m, w->name0[0], (uint64_t)w->ret) : 0;
+		return p->a->dir & D_OUT && !failed(w) ? message_out(p, &m, w->name0[0], (uint64_t)w->ret) : 0;
 	w->name0[0] = (uint8_t)name_room(m.namelen);
 	err = put(p, m.at, sizeof(struct k_msghdr), sizeof(struct k_msghdr), K_STRUCT, SHAPE_msghdr, SUB_SELF);
 	return err ? err : message_in(p, &v, &m);
@@ -365,21 +377,21 @@ static int walk_messages_out(const struct place *p, uint64_t count)
 {
 	struct walk *w = p->w;
 	uint64_t size = sizeof(struct k_mmsghdr), done = failed(w) ? 0 : (uint64_t)w->ret;
-	struct window headers, vectors;
-	struct message m;
 	int err = 0;
 
-	window_open(&headers, w);
-	window_open(&vectors, w);
 	for (uint64_t i = 0; i < count && i < done && !err; i++) {
-		uint64_t at = w->args[p->i] + i * size, len_at = at + offsetof(struct k_mmsghdr, msg_len), len;
+		uint64_t at = w->args[p->i] + i * size;
+		struct message m;
+		struct window v;
+		uint32_t len;
 
-		if (!message_read(&headers, at, &m) || !window_number(&headers, len_at, 4, &len))
+		err = put(p, at + offsetof(struct k_mmsghdr, msg_len), 4, 4, K_INTS, 0, SUB_FIELD);
+		window_open(&v, w);
+		if (err || !(p->a->dir & D_OUT))
+			continue;
+		if (!message_read(&v, at, &m) || !read_u32(w, at + offsetof(struct k_mmsghdr, msg_len), &len))
 			return 0;
-		if (p->a->dir & D_OUT)
-			err = message_out(p, &vectors, &m, w->name0[i], len);
-		if (!err)
-			err = put(p, len_at, 4, 4, K_INTS, 0, SUB_FIELD);
+		err = message_out(p, &m, w->name0[i], len);
 	}
 	return err;
 }
@@ -514,13 +526,13 @@ static int walk_struct(const struct place *p, uint64_t cap, uint64_t len)
 		err = put_self(p, cap, len);
 	if (!at || !pointers)
 		return err;
+	for (unsigned i = 0; i < n && !err; i++)
+		if (!p->entry && p->a->dir & D_OUT && !f[i].is_ptr && f[i].offset + f[i].size <= len)
+			err = put(p, at + f[i].offset, f[i].size, f[i].size, K_BUF, 0, SUB_FIELD);
 	window_open(&v, p->w);
-	for (unsigned i = 0; i < n && !err; i++) {
+	for (unsigned i = 0; i < n && !err; i++)
 		if (f[i].is_ptr)
 			err = put_pointee(p, &v, at, cap, f, &f[i]);
-		else if (!p->entry && p->a->dir & D_OUT && f[i].offset + f[i].size <= len)
-			err = put(p, at + f[i].offset, f[i].size, f[i].size, K_BUF, 0, SUB_FIELD);
-	}
 	return err;
 }
 
@@ -562,12 +574,21 @@ static int walk_argument(const struct place *p)
 	}
 }
 
-static int walk(struct walk *w, bool entry)
+/* A length that the caller sets and the call answers. */
+static bool is_length(const struct argument *a)
+{
+	return a->kind == K_INTS && (a->dir & D_INOUT) == D_INOUT;
+}
+
+int walk_entry(struct walk *w)
 {
 	int err = 0;
 
+	/* Lengths that depend on the result are none yet. */
+	w->ret = -1;
+	remember(w);
 	for (unsigned i = 0; i < w->row->nargs && !err; i++) {
-		struct place p = {w, &w->row->a[i], i, entry};
+		struct place p = {w, &w->row->a[i], i, true};
 
 		if (p.a->dir)
 			err = walk_argument(&p);
@@ -575,15 +596,16 @@ static int walk(struct walk *w, bool entry)
 	return err;
 }
 
-int walk_entry(struct walk *w)
-{
-	/* Lengths that depend on the result are none yet. */
-	w->ret = -1;
-	remember(w);
-	return walk(w, true);
-}
-
 int walk_exit(struct walk *w)
 {
-	return walk(w, false);
+	int err = 0;
+
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < w->row->nargs && !err; i++) {
+			struct place p = {w, &w->row->a[i], i, false};
+
+			if (p.a->dir && is_length(p.a) == !pass)
+				err = walk_argument(&p);
+		}
+	return err;
 }

@@ -72,7 +72,9 @@ struct walk {
 /* Visits what the call reads: `len` bytes of it, as the kernel will. */
 int walk_entry(struct walk *w);
 
-/* Visits what the call wrote, given `ret`. */
+/* Visits what the call wrote, given `ret`. Lengths come before what they measure: a visitor that
+ * writes a leader's results into a follower walks the follower's own memory, and so finds each
+ * length in place when it is needed. */
 int walk_exit(struct walk *w);
 
 #endif
