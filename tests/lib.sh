@@ -80,11 +80,20 @@ tandem_run() { timeout --foreground -k 5 "$limit" "$TANDEM" run ${TANDEM_RUN_OPT
 # report FILTER [FILE] - a value from the last report
 report() { jq -r "$1" "${2:-$T/report.json}" 2>&1; }
 
+# divergences FILE - each in a few lines
+divergences() {
+    jq -r 'def at: [.backtrace[:4][]? | "\(.function) \(.file // .module | tostring | split("/") | last):\(.line)"] | join(" < ");
+        .divergences[] | "version \(.version), task \(.task), event \(.event), \(.kind): \(.what)\n  leader: \(.leader |
+        "\(.shown // .call) at \(at)")\n  follower: \(.follower | "\(.shown // .call) at \(at)")\n  \(.difference)"' \
+        "$1" 2>&1 | cut -c 1-500 | head -n 20
+    [ -s "$1" ] || echo "no report"
+}
+
 # agreed [FILE] - there is a report, and it knows of no divergence; says what it knows otherwise
 agreed() {
     local file=${1:-$T/report.json}
     [ "$(report '.divergences | length' "$file")" == 0 ] && return
-    diag "report:" "$(head -c 3000 "$file" 2>&1)"
+    diag "report: $(divergences "$file")"
     return 1
 }
 
@@ -132,7 +141,7 @@ same() {
     diag "differs:$bad; command: $(printf %.300s "$*")"
     for part in status stdout stderr tree; do
         case $bad in *" $part"*) diag "$part, native against tandem:" \
-            "$(diff -a "$T/native.$part" "$T/tandem.$part" | head -n 12 | cut -c 1-300)" ;; esac
+            "$(diff -a "$T/native.$part" "$T/tandem.$part" | head -n 6 | cut -c 1-300)" ;; esac
     done
     case $bad in *stderr*) ;; *) diag "stderr: $(head -c 1000 "$T/tandem.stderr")" ;; esac
     return 1
@@ -170,10 +179,8 @@ parted() {
         return
     fi
     fail "$1"
-    diag "no divergence of $2 at $3:$4 ($n); report:" "$(jq -c '.divergences[] | {kind, event, l: [.leader.call,
-        [.leader.backtrace[]? | "\(.function) \(.file):\(.line)"]], f: [.follower.call, [.follower.backtrace[]? |
-        "\(.function) \(.file):\(.line)"]], difference}' "$T/report.json" 2>&1 | head -c 2000)" \
-        "stderr: $(head -c 800 "$T/tandem.stderr" 2>/dev/null)"
+    diag "no divergence of $2 at $3:$4 ($n); report: $(divergences "$T/report.json")" \
+        "stderr: $(head -n 3 "$T/tandem.stderr" 2>/dev/null)"
     return 1
 }
 

@@ -148,7 +148,7 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 		t->at = AT_EXIT;
 		break;
 	case PTRACE_EVENT_STOP:
-		if (!t->p || t->at == AT_BORN)
+		if (!t->p || t->first_run || t->at == AT_BORN)
 			t->at = AT_BORN;
 		else
 			task_resume(t, PTRACE_CONT, 0);
@@ -490,11 +490,9 @@ static void born_regs(struct task *t)
 
 static void on_run(struct monitor *m, struct task *t, const struct event *e)
 {
-	if (t->first_run) {
-		t->first_run = false;
-		t->at = t->at == AT_BORN ? AT_BORN : AT_RUNNING;
+	if (t->first_run)
 		follower_wait(m, t);
-	}
+	t->first_run = false;
 	if (t->at == AT_RUNNING)
 		return;
 	if (t->at == AT_BORN)

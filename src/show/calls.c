@@ -140,7 +140,7 @@ static void show_cpu_mask(struct view *v, int i)
 bool special_argument(struct view *v, int i)
 {
 	const struct argument *a = &v->row->a[i];
-	uint64_t value = v->e->args[i];
+	uint64_t value = row_arg(v->row, v->e->args, i + 1);
 
 	if (a->kind == K_ENUM && a->set == SET_sockopt) {
 		show_option(v, value);

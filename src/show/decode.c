@@ -319,20 +319,19 @@ static void show_pointer_argument(struct view *v, const struct argument *a, uint
 
 static void show_argument(struct view *v, int i)
 {
-	uint64_t value = v->e->args[i];
 	const struct argument *a;
 
 	if (!v->row || i >= v->row->nargs) {
-		put_hex(v->out, value);
+		put_hex(v->out, v->e->args[i]);
 		return;
 	}
 	a = &v->row->a[i];
 	if (special_argument(v, i))
 		return;
 	if (is_memory(a->kind))
-		show_pointer_argument(v, a, value);
+		show_pointer_argument(v, a, v->e->args[i]);
 	else
-		show_scalar(v, a->kind, a->set, value, 8, i + 1);
+		show_scalar(v, a->kind, a->set, row_arg(v->row, v->e->args, i + 1), 8, i + 1);
 }
 
 static int argument_count(const struct view *v)

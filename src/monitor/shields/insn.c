@@ -315,11 +315,19 @@ static int tsc_read(uint64_t *ret)
 	return 0;
 }
 
-/* The real one. */
+enum { GET_CPUID = 0x1011, SET_CPUID = 0x1012 };
+
+/* The real one, also where the calling thread has made it trap. */
 static void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
+	bool traps = syscall(SYS_arch_prctl, GET_CPUID, 0) == 0;
+
+	if (traps)
+		syscall(SYS_arch_prctl, SET_CPUID, 1);
 	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
 	                 : "a"(leaf), "c"(sub));
+	if (traps)
+		syscall(SYS_arch_prctl, SET_CPUID, 0);
 }
 
 static bool draw(int kind, uint64_t *ret)
@@ -516,7 +524,6 @@ void cpuid_virtual(uint32_t leaf, uint32_t sub, unsigned exposed, uint32_t out[4
 }
 
 /* As in asm/prctl.h, whose old versions lack them. */
-enum { GET_CPUID = 0x1011, SET_CPUID = 0x1012 };
 
 bool cpu_has_cpuid_faulting(void)
 {
