@@ -23,6 +23,7 @@ void view_init(struct view *v, struct buf *out, const struct event *e, const str
 	v->cursor = event_parts(e);
 	v->index = 0;
 	v->depth = 0;
+	v->whole = false;
 	v->returned = e->type != EV_ENTER;
 	v->failed = v->returned && e->result < 0 && e->result >= -MAX_ERRNO;
 }
@@ -168,6 +169,7 @@ void show_bytes_as(struct view *v, const struct memory *m, const uint8_t *at, ui
 
 	switch (m->kind) {
 	case K_STRUCT:
+		v->whole = n == m->len;
 		show_struct(v, m->shape, m->side, at, n);
 		break;
 	case K_SIGSET:
@@ -296,7 +298,7 @@ static void show_in_and_out(struct view *v, const struct argument *a, uint64_t a
 /* select, poll: what they report comes after the result, and the arguments are what was asked for. */
 static bool reports_after_result(const struct view *v)
 {
-	switch (v->e->call) {
+	switch (v->row ? v->row->nr : UINT32_MAX) {
 	case __NR_poll: case __NR_ppoll: case __NR_select: case __NR_pselect6:
 		return true;
 	}
@@ -445,7 +447,7 @@ static void show_success(struct view *v, int64_t r)
 		put_char(v->out, '?');
 		break;
 	case R_OCT:
-		put_oct(v->out, r, 3);
+		put_oct(v->out, r, 2);
 		break;
 	case R_UID: case R_UINT:
 		put_uint(v->out, v->row->returns == R_UID ? (uint32_t)r : (uint64_t)r);

@@ -173,7 +173,7 @@ static bool choose_number(struct choice *c, const char *digits)
 	return true;
 }
 
-/* The name of a call goes before that of a class of the same name, unless it has a % before it. */
+/* A class goes before a call of the same name: `time` is both. */
 static bool choose_name(struct choice *c, const char *name)
 {
 	const struct class *cl = class_named(name[0] == '%' ? name + 1 : name);
@@ -185,12 +185,12 @@ static bool choose_name(struct choice *c, const char *name)
 		c->unknown = true;
 	} else if (name[0] == '/') {
 		return choose_pattern(c, name + 1);
+	} else if (cl) {
+		choose_class(c, cl);
 	} else if (nr >= 0) {
 		choose(c, nr);
 	} else if (insn >= 0) {
 		c->insns |= 1u << insn;
-	} else if (cl) {
-		choose_class(c, cl);
 	} else {
 		return choose_number(c, name) || !strcmp(name, "none");
 	}

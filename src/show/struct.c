@@ -245,10 +245,13 @@ static void show_fields(struct view *v, unsigned shape, enum side side, const ui
 		const struct field *f = &fields[i];
 
 		if (f->offset + f->size > n) {
-			cut = true;
+			cut = cut || !v->whole;
 			break;
 		}
 		if (b >= 0 && !shown_in_brief(b, f, at))
+			continue;
+		/* What poll reports comes after its result; before the call there is nothing in it. */
+		if (shape == SHAPE_pollfd && side == SIDE_IN && f->offset == offsetof(struct k_pollfd, revents))
 			continue;
 		if (shown++)
 			put_lit(v->out, ", ");

@@ -24,7 +24,7 @@ void show_mode(struct buf *out, uint64_t mode)
 	const char *type = file_type(mode);
 
 	if (!type) {
-		put_oct(out, (uint32_t)mode, 3);
+		put_oct(out, (uint32_t)mode, 2);
 		return;
 	}
 	put_str(out, type);
@@ -35,7 +35,7 @@ void show_mode(struct buf *out, uint64_t mode)
 	if (mode & 01000)
 		put_lit(out, "|S_ISVTX");
 	put_char(out, '|');
-	put_oct(out, mode & 0777, 3);
+	put_oct(out, mode & 0777, 2);
 }
 
 void show_device(struct buf *out, uint64_t dev)
@@ -148,7 +148,7 @@ static void show_ipc(struct buf *out, const struct set *s, uint32_t value)
 		show_flags(out, s, value & ~0777u);
 		put_char(out, '|');
 	}
-	put_oct(out, value & 0777, 3);
+	put_oct(out, value & 0777, 2);
 }
 
 static void show_quota(struct buf *out, const struct set *s, uint32_t value)
@@ -258,7 +258,7 @@ void show_scalar(struct view *v, int kind, unsigned set, uint64_t value, unsigne
 		put_uint(out, value);
 		break;
 	case K_OCT:
-		put_oct(out, value, 1);
+		put_oct(out, value, 2);
 		break;
 	case K_MODE:
 		show_mode(out, value);

@@ -24,6 +24,7 @@ struct view {
 	const struct part *cursor;      /* where the last search ended: neighbours come next */
 	int index;                      /* of it */
 	int depth;                      /* of structures in structures, so that nothing recurses far */
+	bool whole;                     /* the event holds all that the call said of this structure */
 	bool failed;                    /* the call returned an error */
 	bool returned;                  /* there is a result: not an EV_ENTER */
 };

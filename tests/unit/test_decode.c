@@ -576,7 +576,7 @@ static void test_waiting(void)
 	made.e.flags = EVF_VDSO;
 	ADD(PART_OUT, 2, BUF_AT, ts);
 	shows("clock_gettime(CLOCK_MONOTONIC, {tv_sec=1, tv_nsec=500}) = 0 [vdso]");
-	CALL(228, 0, (uint32_t)(~4711 << 3 | 6), 0);
+	CALL(228, 0, ~4711u << 3 | 6, 0);
 	shows("clock_gettime(MAKE_THREAD_CPUCLOCK(4711, CPUCLOCK_SCHED), NULL) = 0");
 }
 
