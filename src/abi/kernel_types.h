@@ -110,9 +110,9 @@ struct k_vt_mode { uint8_t mode, waitv; int16_t relsig, acqsig, frsig; };
 struct k_vt_stat { uint16_t v_active, v_signal, v_state; };
 struct k_kbentry { uint8_t kb_table, kb_index; uint16_t kb_value; };
 struct k_hd_geometry { uint8_t heads, sectors; uint16_t cylinders; uint32_t pad; uint64_t start; };
-struct k_ifreq { char ifr_name[16]; uint8_t ifr_data[24]; };
-struct k_ifreq_get { char ifr_name[16]; uint8_t ifr_data[24]; };
-struct k_ifconf { int32_t ifc_len, pad; uint64_t ifc_buf; };
+struct k_ifreq { char name[16]; uint8_t data[24]; };
+struct k_ifreq_get { char name[16]; uint8_t data[24]; };
+struct k_ifconf { int32_t len, pad; uint64_t buf; };
 struct k_arpreq { uint8_t raw[68]; };
 struct k_rtentry { uint8_t raw[120]; };
 
