@@ -338,7 +338,8 @@ static void execute_each(struct monitor *m, struct task *t, const struct event *
 	int64_t result = 0;
 	int err;
 
-	if (e->result < 0 && e->result > -4096) {
+	/* What failed there is not tried here. (rt_sigreturn's result is what the interrupted code had.) */
+	if (e->result < 0 && e->result > -4096 && t->nr != SYS_rt_sigreturn) {
 		keep_result(t, e->result);
 		return;
 	}

@@ -374,10 +374,10 @@ static void test_sizes(void)
 /* ---- walks ---- */
 
 /* Memory that has a name in what is expected. */
-static struct { const char *name; const void *at; size_t size; } known[32];
+static struct { const char *name; void *at; size_t size; } known[32];
 static unsigned nknown;
 
-static void know(const char *name, const void *at, size_t size)
+static void know(const char *name, void *at, size_t size)
 {
 	known[nknown].name = name;
 	known[nknown].at = at;
