@@ -60,7 +60,7 @@ struct event {
 	uint64_t seq;        /* 1, 2, 3... in the order of the stream */
 	uint32_t size;       /* of the whole record, in bytes; a multiple of 8 */
 	uint16_t type;       /* enum event_type */
-	uint16_t nparts;
+	uint16_t spare0;     /* 0 */
 	uint32_t task;       /* logical number of the task, the same in every version */
 	uint32_t domain;     /* tasks that share memory share a domain */
 	uint32_t flags;      /* enum event_flags */
@@ -69,11 +69,13 @@ struct event {
 	uint32_t tid;        /* the task's id as the leader's kernel numbers it */
 	int64_t  result;     /* what the call returned in rax */
 	uint64_t args[6];    /* EV_CALL, EV_ENTER, EV_LEAVE: the arguments at entry.
-	                      * EV_INSN: rax, rbx, rcx, rdx, flags after it */
+	                      * EV_INSN: the values (cpuid: eax, ebx, ecx, edx; else the first), flags, and
+	                      * of cpuid what went in: leaf << 32 | subleaf */
 	uint64_t entered;    /* wall clock at entry, ns since 1970 */
 	uint64_t left;       /* wall clock at completion, ns since 1970 */
 	uint64_t cpu;        /* CPU time of the task, ns (user and system) */
-	uint64_t spare;      /* 0 */
+	uint32_t nparts;
+	uint32_t spare1;     /* 0 */
 };
 _Static_assert(sizeof(struct event) == 128, "events are read by other builds");
 
@@ -175,7 +177,7 @@ static inline struct part *event_part(const struct event *e, int kind, int arg)
 {
 	struct part *p = event_parts(e);
 
-	for (int i = 0; i < e->nparts; i++, p = part_next(p))
+	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p))
 		if (p->kind == kind && (!arg || p->arg == arg))
 			return p;
 	return NULL;
@@ -190,7 +192,7 @@ static inline int event_valid(const struct event *e, uint64_t room)
 		return 0;
 	if (e->type == 0 || e->type >= EV_TYPES)
 		return 0;
-	for (int i = 0; i < e->nparts; i++) {
+	for (uint32_t i = 0; i < e->nparts; i++) {
 		const struct part *p = (const struct part *)((const char *)e + at);
 
 		if (e->size - at < sizeof(*p))

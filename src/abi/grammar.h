@@ -127,7 +127,8 @@ struct len {
 struct argument {
 	uint8_t  kind;   /* enum kind */
 	uint8_t  dir;    /* enum dir */
-	uint16_t set;    /* K_FLAGS, K_ENUM: enum set_id; K_STRUCT, K_ARRAY: enum shape_id */
+	uint16_t set;    /* K_FLAGS, K_ENUM: enum set_id (K_INTS, K_WORDS: the same, or 0);
+	                  * K_STRUCT, K_ARRAY and what else is made of structures: enum shape_id */
 	struct len cap;  /* of the memory: what is read (IN), what may be written (OUT) */
 	struct len len;  /* what of it is valid after the call (OUT); K_IOV: of all buffers together */
 };
@@ -246,6 +247,8 @@ enum shape_id {
 #define OUTA(n, s, cap, len)           ARRAY(n, D_OUT, s, cap, len)
 #define INTS(n, dir, cap, len)         ARGUMENT(n, K_INTS, dir, 0, cap, len)
 #define INTP(n, dir)                   INTS(n, dir, N(4), N(4))
+#define FLAGP(n, dir, set)             ARGUMENT(n, K_INTS, dir, SET_##set, N(4), N(4))
+#define FLAGWP(n, dir, set)            ARGUMENT(n, K_WORDS, dir, SET_##set, N(8), N(8))
 #define SHORTS(n, dir, cap, len)       ARGUMENT(n, K_SHORTS, dir, 0, cap, len)
 #define WORDS(n, dir, cap, len)        ARGUMENT(n, K_WORDS, dir, 0, cap, len)
 #define WORDP(n, dir)                  WORDS(n, dir, N(8), N(8))
