@@ -165,11 +165,23 @@ static const struct row *row_fill(struct row *r, uint32_t nr, unsigned who, unsi
 /* How _IOC of <asm-generic/ioctl.h> packs a request. */
 enum { IOC_NR_BITS = 8, IOC_TYPE_BITS = 8, IOC_SIZE_BITS = 14, IOC_READS_MEMORY = 1, IOC_WRITES_MEMORY = 2 };
 
-/* Families whose structures point at further memory that the kernel writes, which no encoding
- * shows: graphics, sound, video, USB, NVMe, btrfs. */
-static bool ioctl_has_pointers(unsigned type)
+/* Families of which an encoding does not tell everything that the kernel writes: their structures
+ * point at further memory, or go on past their size, or memory is shared with the device. */
+static bool ioctl_is_deep(unsigned type)
 {
-	return type == 'd' || type == 'A' || type == 'U' || type == 'V' || type == 'N' || type == 0x94;
+	static const uint8_t deep[] = {
+		'd', 'V', '|',          /* graphics, video, media */
+		'A', 'U', 'W',          /* sound (and USB) */
+		'N', 'M', 0xfd,         /* NVMe, MTD, device mapper */
+		'X', 0x94,              /* XFS, btrfs */
+		'b', 'i',               /* binder, IPMI */
+		';', 0xae, 0xaf, 0xaa,  /* VFIO, KVM, vhost, userfaultfd */
+	};
+
+	for (unsigned i = 0; i < sizeof(deep); i++)
+		if (deep[i] == type)
+			return true;
+	return false;
 }
 
 bool ioctl_by_encoding(uint32_t request, struct row *ret_row)
@@ -179,7 +191,7 @@ bool ioctl_by_encoding(uint32_t request, struct row *ret_row)
 	unsigned dir = request >> (IOC_NR_BITS + IOC_TYPE_BITS + IOC_SIZE_BITS);
 	struct argument *a = &ret_row->a[2];
 
-	if (!dir || !size || ioctl_has_pointers(type))
+	if (!dir || !size || ioctl_is_deep(type))
 		return false;
 	row_fill(ret_row, NUMBER_ioctl, ONCE, R_INT, 3);
 	ret_row->a[0].kind = K_FD;
@@ -196,10 +208,11 @@ bool ioctl_by_encoding(uint32_t request, struct row *ret_row)
 static const struct row *ioctl_find(const uint64_t args[6], struct row *scratch)
 {
 	uint32_t request = (uint32_t)args[1];
+	bool plain = request >> (IOC_NR_BITS + IOC_TYPE_BITS) == 0;
 
 	if (ioctl_by_encoding(request, scratch))
 		return scratch;
-	if (request >> (IOC_NR_BITS + IOC_TYPE_BITS) == 0 && args[2] < 4096) {
+	if (plain && args[2] < 4096 && !ioctl_is_deep(request >> IOC_NR_BITS)) {
 		row_fill(scratch, NUMBER_ioctl, ONCE, R_INT, 3);
 		scratch->a[0].kind = K_FD;
 		scratch->a[1].kind = K_ENUM;

@@ -22,8 +22,8 @@ const struct row *row_plain(uint32_t nr);
  * who UNKNOWN and six HEX arguments. The result may be `scratch`, so keep that as long. */
 const struct row *row_find(uint32_t nr, const uint64_t args[6], struct row *scratch);
 
-/* The row of a request of ioctl that is not listed, from the direction and the size that are encoded in it.
- * False where they are not, or where the structure is known to hold pointers to more. */
+/* The row of a request of ioctl that is not listed, from the direction and the size that are encoded
+ * in it. False where they are not, or where they are known not to tell everything. */
 bool ioctl_by_encoding(uint32_t request, struct row *ret_row);
 
 /* Argument i, from 1, as wide as the kernel looks at it: programs leave rubbish above an int. */
