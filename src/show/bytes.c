@@ -20,9 +20,9 @@ static bool holds(const struct part *p, enum side side, uint64_t addr)
 const uint8_t *bytes_at(struct view *v, enum side side, uint64_t addr, uint64_t *ret_n)
 {
 	const struct part *p = v->cursor;
-	int i = v->index;
+	uint32_t i = v->index;
 
-	for (int tried = 0; tried < v->e->nparts; tried++) {
+	for (uint32_t tried = 0; tried < v->e->nparts; tried++) {
 		if (holds(p, side, addr)) {
 			v->cursor = p;
 			v->index = i;
@@ -48,7 +48,7 @@ static bool show_hashed(struct view *v, const struct memory *m)
 {
 	const struct part *p = event_parts(v->e);
 
-	for (int i = 0; i < v->e->nparts; i++, p = part_next(p)) {
+	for (uint32_t i = 0; i < v->e->nparts; i++, p = part_next(p)) {
 		if (!hashed(p, m->addr))
 			continue;
 		put_hex(v->out, m->addr);

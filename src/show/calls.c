@@ -246,6 +246,16 @@ static void show_polled(struct view *v)
 	put_char(v->out, ']');
 }
 
+static bool any_bit(const uint8_t *at, uint64_t n, int nfds)
+{
+	uint64_t bytes = nfds > 0 ? min_of(n, ((uint64_t)nfds + 7) / 8) : 0;
+
+	for (uint64_t i = 0; i < bytes; i++)
+		if (at[i])
+			return true;
+	return false;
+}
+
 static void show_selected(struct view *v)
 {
 	static const char *const names[] = {"in ", "out ", "except "};
@@ -255,7 +265,7 @@ static void show_selected(struct view *v)
 		uint64_t n;
 		const uint8_t *at = bytes_at(v, SIDE_OUT, v->e->args[1 + i], &n);
 
-		if (!v->e->args[1 + i] || !at)
+		if (!v->e->args[1 + i] || !at || !any_bit(at, n, (int)v->e->args[0]))
 			continue;
 		if (some)
 			put_lit(v->out, ", ");
@@ -316,15 +326,14 @@ static void show_register(struct view *v, const char *name, uint64_t value)
 void show_insn_result(struct view *v)
 {
 	const uint64_t *args = v->e->args;
-	uint64_t counter = args[3] << 32 | (uint32_t)args[0];
 
 	switch (v->e->call) {
 	case INSN_RDTSC:
-		put_hex(v->out, counter);
+		put_full_hex(v->out, args[0]);
 		break;
 	case INSN_RDTSCP:
-		put_hex(v->out, counter);
-		show_register(v, " (ecx=", args[2]);
+		put_full_hex(v->out, args[0]);
+		show_register(v, " (ecx=", args[1]);
 		put_char(v->out, ')');
 		break;
 	case INSN_CPUID:
@@ -335,9 +344,6 @@ void show_insn_result(struct view *v)
 		put_char(v->out, '}');
 		break;
 	default:
-		put_hex(v->out, v->e->result);
-		/* The carry flag says whether there was anything; bit 1 of saved flags is always set. */
-		if ((v->e->call == INSN_RDRAND || v->e->call == INSN_RDSEED) && args[4] & 2 && !(args[4] & 1))
-			put_lit(v->out, " (no data)");
+		put_full_hex(v->out, args[0]);
 	}
 }

@@ -318,25 +318,39 @@ static void show_control(struct view *v, enum side side, uint64_t addr, uint64_t
 /* The structure before and after the call: recvmsg changes lengths and flags, and nothing else. */
 struct message {
 	struct k_msghdr before, after;
-	bool changed;
 };
+
+/* A field that was written by itself. */
+static void overlay(struct view *v, uint64_t addr, void *field, unsigned size)
+{
+	const uint8_t *at = bytes_exactly(v, SIDE_OUT, addr, size);
+
+	if (at)
+		memcpy(field, at, size);
+}
 
 static bool message_at(struct view *v, enum side side, uint64_t addr, struct message *ret)
 {
 	const uint8_t *in = bytes_exactly(v, SIDE_IN, addr, sizeof(ret->before));
 	const uint8_t *after = side == SIDE_OUT ? bytes_exactly(v, SIDE_OUT, addr, sizeof(ret->after)) : NULL;
+	struct k_msghdr *h = &ret->after;
 
 	if (!in && !after)
 		return false;
 	memcpy(&ret->before, in ? in : after, sizeof(ret->before));
-	memcpy(&ret->after, after ? after : in, sizeof(ret->after));
-	ret->changed = in && after;
+	memcpy(h, after ? after : in, sizeof(*h));
+	if (side == SIDE_OUT && !after) {
+		overlay(v, addr + offsetof(struct k_msghdr, msg_namelen), &h->msg_namelen, sizeof(h->msg_namelen));
+		overlay(v, addr + offsetof(struct k_msghdr, msg_controllen), &h->msg_controllen,
+			sizeof(h->msg_controllen));
+		overlay(v, addr + offsetof(struct k_msghdr, msg_flags), &h->msg_flags, sizeof(h->msg_flags));
+	}
 	return true;
 }
 
-static void show_was_is(struct buf *out, bool changed, uint64_t was, uint64_t is)
+static void show_was_is(struct buf *out, uint64_t was, uint64_t is)
 {
-	if (changed && was != is) {
+	if (was != is) {
 		put_uint(out, was);
 		put_lit(out, " => ");
 	}
@@ -354,7 +368,7 @@ static void show_message_name(struct view *v, enum side side, const struct messa
 	else
 		put_address(v->out, m->after.msg_name);
 	put_lit(v->out, ", msg_namelen=");
-	show_was_is(v->out, m->changed, (uint32_t)m->before.msg_namelen, (uint32_t)m->after.msg_namelen);
+	show_was_is(v->out, (uint32_t)m->before.msg_namelen, (uint32_t)m->after.msg_namelen);
 }
 
 static void show_message(struct view *v, enum side side, const struct message *m, uint64_t total)
@@ -369,7 +383,7 @@ static void show_message(struct view *v, enum side side, const struct message *m
 		show_control(v, side, m->after.msg_control, m->after.msg_controllen);
 	}
 	put_lit(v->out, ", msg_controllen=");
-	show_was_is(v->out, m->changed, m->before.msg_controllen, m->after.msg_controllen);
+	show_was_is(v->out, m->before.msg_controllen, m->after.msg_controllen);
 	put_lit(v->out, ", msg_flags=");
 	show_flags(v->out, set_by_id(SET_msg), (uint32_t)m->after.msg_flags);
 	put_char(v->out, '}');

@@ -121,10 +121,7 @@ static void show_epoll_data(struct buf *out, uint64_t data)
 	put_lit(out, "{u32=");
 	put_uint(out, (uint32_t)data);
 	put_lit(out, ", u64=");
-	if (data >> 32)
-		put_hex(out, data);
-	else
-		put_uint(out, data);
+	put_uint(out, data);
 	put_char(out, '}');
 }
 
@@ -233,6 +230,13 @@ static void show_sigaction(struct view *v, const uint8_t *at, uint64_t n)
 	put_char(v->out, '}');
 }
 
+/* What only comes back: before the call there is nothing in it. */
+static bool only_output(const struct field *f)
+{
+	return (f->shape == SHAPE_pollfd && f->offset == offsetof(struct k_pollfd, revents)) ||
+	       (f->shape == SHAPE_flock && f->offset == offsetof(struct k_flock, l_pid));
+}
+
 static void show_fields(struct view *v, unsigned shape, enum side side, const uint8_t *at, uint64_t n)
 {
 	unsigned count, shown = 0;
@@ -250,8 +254,7 @@ static void show_fields(struct view *v, unsigned shape, enum side side, const ui
 		}
 		if (b >= 0 && !shown_in_brief(b, f, at))
 			continue;
-		/* What poll reports comes after its result; before the call there is nothing in it. */
-		if (shape == SHAPE_pollfd && side == SIDE_IN && f->offset == offsetof(struct k_pollfd, revents))
+		if (side == SIDE_IN && only_output(f))
 			continue;
 		if (shown++)
 			put_lit(v->out, ", ");

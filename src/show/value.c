@@ -54,7 +54,7 @@ static void show_path_of(struct view *v, int which)
 {
 	const struct part *p = event_parts(v->e);
 
-	for (int i = 0; i < v->e->nparts; i++, p = part_next(p)) {
+	for (uint32_t i = 0; i < v->e->nparts; i++, p = part_next(p)) {
 		const char *name = part_data(p);
 
 		if (p->kind != PART_NAME || p->arg != which)

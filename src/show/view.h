@@ -22,7 +22,7 @@ struct view {
 	const struct row *row;          /* NULL: a number that the table does not have */
 	struct row scratch;             /* what row_find may use */
 	const struct part *cursor;      /* where the last search ended: neighbours come next */
-	int index;                      /* of it */
+	uint32_t index;                 /* of it */
 	int depth;                      /* of structures in structures, so that nothing recurses far */
 	bool whole;                     /* the event holds all that the call said of this structure */
 	bool failed;                    /* the call returned an error */

@@ -266,7 +266,7 @@ static void test_requests(void)
 	shows("fcntl(3, F_DUPFD_CLOEXEC, 10) = 10");
 	CALL(72, 0, 3, 6, BUF_AT);
 	ADD(PART_IN, 3, BUF_AT, fl);
-	shows("fcntl(3, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=10, l_pid=0}) = 0");
+	shows("fcntl(3, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=10}) = 0");
 	CALL(16, 0, 1, 0x5413, BUF_AT);
 	ADD(PART_OUT, 3, BUF_AT, ws);
 	shows("ioctl(1, TIOCGWINSZ, {ws_row=24, ws_col=80, ws_xpixel=0, ws_ypixel=0}) = 0");
@@ -508,6 +508,19 @@ static void test_messages(void)
 	add(PART_OUT, 2, 0x5000, "he", 2);
 	shows("recvmsg(3, {msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base=\"he\", iov_len=5}], msg_iovlen=1, "
 	      "msg_controllen=64 => 0, msg_flags=MSG_CTRUNC}, 0) = 2");
+	/* The kernel wrote fields of it, and only those are in the event. */
+	uint64_t controllen = 0;
+	uint32_t namelen = 0;
+	CALL(47, 2, 3, BUF_AT, 0);
+	h = (struct k_msghdr){.msg_iov = VEC_AT, .msg_iovlen = 1, .msg_namelen = 110, .msg_controllen = 64};
+	ADD(PART_IN, 2, BUF_AT, h);
+	add(PART_IN, 2, VEC_AT, &m.v, 16);
+	ADD(PART_OUT, 2, BUF_AT + 8, namelen);
+	ADD(PART_OUT, 2, BUF_AT + 40, controllen);
+	add(PART_OUT, 2, 0x5000, "he", 2);
+	shows("recvmsg(3, {msg_name=NULL, msg_namelen=110 => 0, msg_iov=[{iov_base=\"he\", iov_len=5}], "
+	      "msg_iovlen=1, msg_controllen=64 => 0, msg_flags=0}, 0) = 2");
+	h = (struct k_msghdr){.msg_iov = VEC_AT, .msg_iovlen = 1, .msg_control = 0x6000};
 	/* Control messages that lie about their length. */
 	m.len = 1u << 30;
 	h.msg_controllen = 24;
@@ -630,16 +643,16 @@ static void test_unknown(void)
 
 static void test_instructions(void)
 {
-	begin(EV_INSN, INSN_RDTSC, 0, (uint64_t[6]){0x1234, 0, 0, 0x1});
+	begin(EV_INSN, INSN_RDTSC, 0, (uint64_t[6]){0x100001234});
 	line("rdtsc() = 0x100001234 [instruction]");
-	begin(EV_INSN, INSN_RDTSCP, 0, (uint64_t[6]){0x1234, 0, 1, 0});
+	begin(EV_INSN, INSN_RDTSCP, 0, (uint64_t[6]){0x1234, 1});
 	line("rdtscp() = 0x1234 (ecx=0x1) [instruction]");
 	begin(EV_INSN, INSN_CPUID, 0, (uint64_t[6]){1, 2, 0, 0x80, 0, 7ull << 32});
 	line("cpuid(0x7, 0x0) = {eax=0x1, ebx=0x2, ecx=0x0, edx=0x80} [instruction]");
-	begin(EV_INSN, INSN_RDRAND, 0xabcdef, (uint64_t[6]){0});
+	begin(EV_INSN, INSN_RDRAND, 0, (uint64_t[6]){0xabcdef});
 	line("rdrand() = 0xabcdef [instruction]");
 	begin(EV_INSN, 99, 0, (uint64_t[6]){0});
-	line("insn_0x63() = 0 [instruction]");
+	line("insn_0x63() = 0x0 [instruction]");
 }
 
 static void test_events(void)
