@@ -1,39 +1,92 @@
 # tandem - plain GNU make: one operating system, one architecture.
 #
-#   make            build build/tandem
-#   make demo       install what is missing, build, run the article's example
-#   make check      build and run the whole suite (TAP, under prove)
-#   make soak       the same with the long counts
-#   make SANITIZE=1 a build of tandem under ASan and UBSan, in build-san/
-#   make install    PREFIX=/usr/local
+#   make              build build/tandem
+#   make demo         install what is missing, build, run the article's example
+#   make check        install what is missing, build, run the whole suite (TAP, under prove)
+#   make soak         the same with the long counts
+#   make install      into $(DESTDIR)$(PREFIX)
+#   make bench-ptrace compare with strace: prints a table (RUNS=7)
+#   make fuzz         the fuzzers alone, for longer (FUZZ_ROUNDS=2000000)
+#   make clean
+#
+# SANITIZE=1 builds with ASan and UBSan into build-san/; CC=clang into build-clang/. Both go with every target.
+# What it needs to build is listed in tools/install-deps.
 
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 PREFIX  ?= /usr/local
-B       := build$(if $(SANITIZE),-san)$(if $(filter clang%,$(CC)),-clang)
+CFLAGS  ?= -O2 -g
+B       := build$(if $(SANITIZE),-san)$(if $(filter %clang clang%,$(notdir $(CC))),-clang)
 
+comma   := ,
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wno-missing-field-initializers
-SANFLAGS := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-comma   := ,
-CFLAGS  ?= -O2 -g
-ALLFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -Isrc -MMD -MP $(if $(SANITIZE),-DTANDEM_SANITIZE)
+SAN     := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+FLAGS    = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) $(if $(SANITIZE),-DTANDEM_SANITIZE) -Isrc -MMD -MP
 LIBS    := -lZydis -ldw -lelf -ljansson
 
 SRC     := $(wildcard src/abi/*.c src/base/*.c src/monitor/*.c src/monitor/*/*.c src/log/*.c \
                       src/show/*.c src/why/*.c src/cli/*.c)
 OBJ     := $(SRC:%.c=$(B)/%.o)
+UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c tests/unit/fuzz_*.c))
+
+# ---- building ----
 
 all: $(B)/tandem
 
-$(B)/tandem: $(OBJ)
-	$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(LIBS)
+$(B)/tandem: $(B)/src/cli/main.o $(B)/libtandem.a
+	$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/%.o: %.c
+# All but main: a unit test links what it needs of it.
+$(B)/libtandem.a: $(filter-out $(B)/src/cli/main.o,$(OBJ))
+	rm -f $@
+	ar rc $@ $^
+
+$(B)/src/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALLFLAGS) -c -o $@ $<
+	$(CC) $(FLAGS) -c -o $@ $<
+
+units: $(UNITS)
+
+$(B)/unit/%: tests/unit/%.c $(B)/libtandem.a
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $< $(B)/libtandem.a $(LIBS)
+
+# ---- using ----
+
+# Each in its own make, since nothing can be built before what is missing was installed.
+demo:
+	tools/install-deps
+	$(MAKE) all
+	tools/demo $(B)/tandem
+
+SUITE   := TANDEM=$(CURDIR)/$(B)/tandem TANDEM_UNITS=$(CURDIR)/$(B)/unit \
+           $(if $(SANITIZE),ASAN_OPTIONS=detect_leaks=0 TANDEM_TEST_SCALE=4) tests/run
+
+check:
+	tools/install-deps --tests
+	$(MAKE) all units
+	$(SUITE)
+
+soak: export TANDEM_SOAK := 1
+soak: check
+
+fuzz: units
+	for f in $(filter $(B)/unit/fuzz_%,$(UNITS)); do $$f "$$(date +%s)" $(or $(FUZZ_ROUNDS),2000000) || exit 1; done
+
+bench-ptrace:
+	tools/install-deps --bench
+	$(MAKE) all
+	tools/bench-ptrace --runs $(or $(RUNS),7) $(B)/tandem
+
+install: all
+	install -D -m 755 $(B)/tandem $(DESTDIR)$(PREFIX)/bin/tandem
+	install -D -m 644 man/tandem.1 $(DESTDIR)$(PREFIX)/share/man/man1/tandem.1
+	install -D -m 644 tools/completion/tandem.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tandem
 
 clean:
-	rm -rf build build-*
+	rm -rf build build-san build-clang build-san-clang
 
-.PHONY: all clean
--include $(OBJ:.o=.d)
+.PHONY: all units demo check soak fuzz bench-ptrace install clean
+-include $(OBJ:.o=.d) $(UNITS:=.d)

@@ -33,9 +33,10 @@ t = [threading.Thread(target=work) for _ in range(4)]
 print(sum(r))'
     same "python3: multiprocessing" python3 -c '
 import multiprocessing as m
-def f(x): return x * x
-if __name__ == "__main__":
-    with m.get_context("fork").Pool(2) as p: print(sum(p.map(f, range(50))))'
+def f(c, x): c.send(x * x)
+ends = [m.Pipe() for _ in range(4)]
+kids = [m.get_context("fork").Process(target=f, args=(e[1], i)) for i, e in enumerate(ends)]
+[k.start() for k in kids]; print([e[0].recv() for e in ends]); [k.join() for k in kids]; print([k.exitcode for k in kids])'
     same "python3: signals" python3 -c '
 import signal, os, time
 signal.signal(signal.SIGUSR1, lambda s, f: print("got", s)); os.kill(os.getpid(), signal.SIGUSR1)
@@ -97,7 +98,7 @@ if have sqlite3; then
     same_sh "sqlite3: on a file" 'sqlite3 db "create table t(a, b text); insert into t values (1, \"one\"), (2, \"two\"); select * from t"; sqlite3 db "delete from t where a = 1; select count(*) from t; pragma integrity_check"; rm db'
     same_sh "sqlite3: a transaction of many" 'sqlite3 db "create table t(a); begin; with recursive c(x) as (select 1 union all select x + 1 from c where x < 20000) insert into t select x from c; commit; select count(*), sum(a) from t"; sqlite3 db .dump | md5sum; rm db'
     same_sh "sqlite3: WAL" 'sqlite3 db "pragma journal_mode = wal; create table t(a); insert into t values (1); insert into t values (2); select * from t; pragma wal_checkpoint; insert into t values (3)"; sqlite3 db "select count(*) from t"; ls; rm -f db*'
-    same_sh "sqlite3: WAL, two at once" 'sqlite3 db "pragma journal_mode = wal; create table t(a)" >/dev/null; for i in 1 2 3; do sqlite3 -cmd ".timeout 20000" db "insert into t values ($i)" & done; wait; sqlite3 db "select sum(a) from t"; rm -f db*'
+    same_sh "sqlite3: three at once" 'sqlite3 db "create table t(a)" >/dev/null; for i in 1 2 3; do sqlite3 -cmd ".timeout 20000" db "insert into t values ($i)" & done; wait; sqlite3 db "select sum(a) from t"; rm -f db*'
     same_sh "sqlite3: an error" 'sqlite3 db "select nothing from nowhere"; echo $?; rm -f db'
     agree "sqlite3: random()" sqlite3 :memory: 'select random(), hex(randomblob(8)), julianday()'
 else

@@ -17,17 +17,38 @@ _Noreturn void usage_error(const char *command, const char *fmt, ...)
 	die("%s: %s (tandem %s --help tells more)", command, text, command);
 }
 
+/* getopt says in one line what is wrong, beginning with argv[0]; argp's second line is not wanted. */
+static error_t quiet_parser(int key, char *arg, struct argp_state *state)
+{
+	static FILE *nowhere;
+
+	(void)arg;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "we");
+	if (nowhere)
+		state->err_stream = nowhere;
+	state->child_inputs[0] = state->input;
+	return 0;
+}
+
 void parse_options(const struct argp *argp, int argc, char **argv, int *ret_rest, void *input)
 {
-	/* argp would print a line more than the one that says what is wrong. */
+	const struct argp_child child[] = {{argp, 0, NULL, 0}, {0}};
+	const struct argp outer = {NULL, quiet_parser, argp->args_doc, argp->doc, child, NULL, NULL};
+
+	argv[0] = xasprintf("tandem %s", argv[0]);
 	argp_err_exit_status = EXIT_TANDEM;
-	argp_parse(argp, argc, argv, ARGP_IN_ORDER, ret_rest, input);
+	argp_parse(&outer, argc, argv, ARGP_IN_ORDER, ret_rest, input);
 }
 
 unsigned parse_sources(const char *list)
 {
 	unsigned bits = 0;
 
+	if (!*list)
+		die("--expose: no source was named");
 	while (*list) {
 		size_t n = strcspn(list, ",");
 		const struct source_name *s = source_names;

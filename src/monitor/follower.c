@@ -102,13 +102,12 @@ static bool fatal_fault(const siginfo_t *i)
 
 static void on_signal_stop(struct monitor *m, struct task *t)
 {
-	struct insn_op op;
-
 	if (task_siginfo(t, &t->fault))
 		return;
-	if (insn_trapped(m, t, &t->fault, &op))
-		t->at = AT_INSN;
-	else if (fatal_fault(&t->fault))
+	if (insn_trapped(m, t, &t->fault, &t->insn)) {
+		if (!insn_give_own(m, t, &t->insn, t->fault.si_signo))
+			t->at = AT_INSN;
+	} else if (fatal_fault(&t->fault))
 		t->at = AT_FAULT;
 	else
 		task_resume(t, PTRACE_CONT, 0);   /* from outside: dropped */
@@ -264,7 +263,7 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 		scatter_by_walk(t, e);
 		return;
 	}
-	for (int i = 0; i < e->nparts; i++, p = part_next(p)) {
+	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p)) {
 		if (p->kind != PART_OUT || !p->len)
 			continue;
 		if (n == (int)countof(to)) {
@@ -395,13 +394,11 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 
 static void on_insn(struct monitor *m, struct task *t, const struct event *e)
 {
-	struct insn_op op;
-
 	follower_wait(m, t);
-	if (t->at != AT_INSN || !insn_trapped(m, t, &t->fault, &op) || op.kind != e->call)
+	if (t->at != AT_INSN || t->insn.kind != e->call)
 		diverge(m, t, e, t->at == AT_FAULT ? "crash" : call_of(t), NULL,
 		        "does not execute the instruction that the leader executes");
-	insn_finish(m, t, &op, e->args, e->args[4], t->fault.si_signo);
+	insn_finish(m, t, &t->insn, e->args, e->args[4], t->fault.si_signo);
 	follower_go(m, t, 0);
 }
 

@@ -44,6 +44,8 @@ static bool has_turn(struct task *t)
 {
 	struct mm *mm = t->in_mm;
 
+	if (mm && mm->leaving)
+		return false;
 	if (!mm || mm->ntasks < 2 || mm->turn == t)
 		return true;
 	if (mm->turn)
@@ -69,7 +71,7 @@ static void pass_turn(struct monitor *m, struct mm *mm)
 	struct task *next;
 
 	mm->turn = NULL;
-	next = longest_waiting(mm);
+	next = mm->leaving ? NULL : longest_waiting(mm);
 	if (!next)
 		return;
 	must(has_turn(next));
@@ -479,6 +481,19 @@ static uint64_t start_of_break(struct task *t)
 	return v;
 }
 
+static void leave_mm(struct monitor *m, struct task *t)
+{
+	struct mm *mm = t->left_mm;
+
+	if (!mm)
+		return;
+	t->left_mm = NULL;
+	mm->leaving = false;
+	if (!mm->turn)
+		pass_turn(m, mm);
+	mm_put(mm);
+}
+
 static void on_exec_done(struct monitor *m, struct task *t)
 {
 	struct event *e;
@@ -508,6 +523,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	t->ctid = t->robust = 0;
 	t->execing = false;
 	go_user(t);
+	leave_mm(m, t);
 }
 
 /* The kernel's internal codes: whether the call is restarted, or interrupted, depends on the signal
@@ -621,12 +637,11 @@ static void on_first_turn(struct monitor *m, struct task *t)
 
 static void on_exec_event(struct monitor *m, struct task *t)
 {
-	struct mm *old = mm_get(t->in_mm);
-
+	/* The parent of a vfork runs from here on; but a follower's child must still find its memory as it was,
+	 * so nobody in it goes on before the exec's event is out. */
+	t->left_mm = mm_get(t->in_mm);
+	t->left_mm->leaving = true;
 	task_new_mm(m, t);
-	if (!old->turn)
-		pass_turn(m, old);
-	mm_put(old);
 	t->execing = true;
 	t->phase = LEAD_CALL;
 	shield_forget_patches(t->p);
@@ -667,6 +682,7 @@ static void on_dead(struct monitor *m, struct task *t, int status)
 		e->result = status;
 		publish_end(m, t);
 	}
+	leave_mm(m, t);
 	task_free(m, t);
 	if (mm && !mm->turn)
 		pass_turn(m, mm);

@@ -10,7 +10,7 @@
 #include "monitor/store.h"
 
 /* Extents of one call: what is to be read, and where in m->build it goes. */
-#define MAX_EXTENTS 2100   /* 1024 iovecs, twice, and what hangs on a msghdr */
+#define MAX_EXTENTS 262144 /* the strings of an exec; memory is used only as far as it is needed */
 
 struct gather {
 	struct monitor *m;

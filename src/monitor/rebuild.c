@@ -91,7 +91,7 @@ static int read_event(struct build *b)
 {
 	struct part *p = event_parts(b->e);
 
-	for (int i = 0; i < b->e->nparts; i++, p = part_next(p)) {
+	for (uint32_t i = 0; i < b->e->nparts; i++, p = part_next(p)) {
 		if (p->kind == PART_IMAGE) {
 			b->map = part_data(p);
 			b->nmap = p->len / sizeof(*b->map);
@@ -300,7 +300,7 @@ static int fill(struct build *b)
 	b->why = "writing the initial stack";
 	if ((err = guest_write(b->t, b->scratch, zero, sizeof(zero))))
 		return err;
-	for (int i = 0; i < b->e->nparts; i++, p = part_next(p)) {
+	for (uint32_t i = 0; i < b->e->nparts; i++, p = part_next(p)) {
 		if (p->kind == PART_OUT && (err = guest_write(b->t, p->addr, part_data(p), p->len)))
 			return err;
 		if (p->kind == PART_REGS)

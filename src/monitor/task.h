@@ -15,6 +15,7 @@
 #include "abi/table.h"
 #include "abi/walk.h"
 #include "base/base.h"
+#include "monitor/shields/insn.h"
 
 struct monitor;
 
@@ -42,6 +43,7 @@ struct mm {
 	int ntasks;
 	struct task *turn;             /* leader: who may run; NULL: whoever comes */
 	uint64_t turn_since;           /* now_mono */
+	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
 };
 
@@ -137,6 +139,7 @@ struct task {
 	bool mask_stale;               /* `sigmask` is to be looked up at the next call */
 	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
 	bool dying;                    /* EV_DEATH is out */
+	struct mm *left_mm;            /* execing: where it comes from */
 	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
 	uint64_t settid;               /* newborn: address of the word that gets its id */
 	cpu_set_t cpus;                /* the affinity that the program set, and sees */
@@ -155,6 +158,7 @@ struct task {
 	bool exits;                    /* has made exit or exit_group */
 	bool doomed;                   /* dead in the leader; here it ends with its process */
 	siginfo_t fault;               /* AT_FAULT, AT_INSN */
+	struct insn_op insn;           /* AT_INSN */
 };
 
 /* ---- the set of tasks ---- */

@@ -29,6 +29,10 @@ bool insn_trapped(struct monitor *m, struct task *t, const siginfo_t *info, stru
 /* Give t the values, and undo what the kernel did to signal state for the trap. */
 void insn_finish(struct monitor *m, struct task *t, const struct insn_op *op, const uint64_t v[4], uint32_t eflags,
                  int sig);
+/* Whether the instruction that t stands at is nobody's but its own. */
+bool insn_unmatched(const struct monitor *m, const struct task *t);
+/* Follower: if so, give t a value of its own and let it go on. */
+bool insn_give_own(struct monitor *m, struct task *t, const struct insn_op *op, int sig);
 /* Leader: if it is a trap of ours, publish the event, let t go on, return true. */
 bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info);
 

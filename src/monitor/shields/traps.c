@@ -256,7 +256,7 @@ void shield_patch_sites(struct task *t, const struct event *e)
 {
 	struct part *p = event_parts(e);
 
-	for (int i = 0; i < e->nparts; i++, p = part_next(p)) {
+	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p)) {
 		const struct insn_at *at = part_data(p);
 
 		for (size_t k = 0; p->kind == PART_SITES && k < p->len / sizeof(*at); k++)
@@ -323,6 +323,25 @@ void insn_finish(struct monitor *m, struct task *t, const struct insn_op *op, co
 	task_set_regs(t);
 }
 
+/* rdtsc in the vDSO's own code belongs to the source vdso: exposed, it gets the counter, unmatched. */
+bool insn_unmatched(const struct monitor *m, const struct task *t)
+{
+	return m->cfg->exposed & SRC_VDSO && in_vdso(t, t->regs.rip);
+}
+
+bool insn_give_own(struct monitor *m, struct task *t, const struct insn_op *op, int sig)
+{
+	uint64_t v[4] = {0};
+	uint32_t eflags = 0;
+
+	if (!insn_unmatched(m, t))
+		return false;
+	insn_execute(op, &t->regs, 0, v, &eflags);
+	insn_finish(m, t, op, v, eflags, sig);
+	task_resume(t, PTRACE_CONT, 0);
+	return true;
+}
+
 static unsigned cpuid_exposed(const struct monitor *m)
 {
 	return (m->cfg->exposed & SRC_RAND ? CPUID_SHOW_RAND : 0) | (m->cfg->exposed & SRC_CPU ? CPUID_SHOW_CPU : 0);
@@ -332,8 +351,9 @@ bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info)
 {
 	struct insn_op op;
 	struct event *e;
-	uint64_t v[4] = {0}, at;
+	uint64_t v[4] = {0}, at, input;
 	uint32_t eflags = 0;
+	bool unmatched;
 
 	if (!insn_trapped(m, t, info, &op))
 		return false;
@@ -341,14 +361,17 @@ bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info)
 		at = insn_address(&op, &t->regs);
 		guest_read(t, at, v, 2);
 	}
+	input = op.kind == INSN_CPUID ? t->regs.rax << 32 | (uint32_t)t->regs.rcx : 0;
+	unmatched = insn_unmatched(m, t);
 	insn_execute(&op, &t->regs, cpuid_exposed(m), v, &eflags);
 	insn_finish(m, t, &op, v, eflags, info->si_signo);
-	/* rdtsc in the vDSO's own code belongs to the source vdso; exposed, it gets the counter, unmatched. */
-	if (!(m->cfg->exposed & SRC_VDSO && in_vdso(t, t->regs.rip))) {
+	if (!unmatched) {
 		e = publish_begin(m, t, EV_INSN, EVF_RUNS);
 		e->call = op.kind;
 		memcpy(e->args, v, sizeof(v));
 		e->args[4] = eflags;
+		e->args[5] = input;
+		e->result = v[0];
 		publish_context(m, t);
 		publish_end(m, t);
 	}
