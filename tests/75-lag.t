@@ -93,6 +93,17 @@ verdict posix "... no lock of fcntl"
 verdict pipe "... no end of file inside the program"
 verdict shell "... nor in a pipeline of a shell"
 
+# --- the fault itself ---
+
+# Five seeds: had no follower waited, what follows would show nothing.
+took() { local began; began=$(now_ms); "$@" >/dev/null 2>&1; echo $(($(now_ms) - began)); }
+plain=0 lagged=0
+for s in 1 2 3 4 5; do
+    plain=$((plain + $(took tandem_run -- "$P/ticker" 50 1)))
+    lagged=$((lagged + $(took tandem_run --fault=lag:1s,$s -- "$P/ticker" 50 1)))
+done
+ok "--fault=lag:1s,SEED makes followers wait" test "$lagged" -gt $((plain + 500)) || diag "$lagged ms against $plain ms"
+
 # --- what a lagging follower needs after it is gone ---
 
 export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@b
