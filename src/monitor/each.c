@@ -40,6 +40,8 @@ static int each_brk(struct monitor *m, struct task *t, const struct event *e, in
 	uint64_t from = page_up(mm->brk), to = page_up(e->result);
 	int err = 0;
 
+	if (mm->own_brk)
+		return follower_run_call(m, t, ret);
 	if (mm->own_layout) {
 		/* Its own place, as much longer or shorter as the leader's. */
 		to = page_up(t->args[0] ? t->args[0] : mm->brk);
@@ -157,6 +159,8 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 	task_set_id(m, c, e->other);
 	c->leader_tid = e->result;
 	c->first_run = true;
+	c->ctid = call->flags & CLONE_CHILD_CLEARTID ? call->ctid : 0;
+	c->settid = call->flags & CLONE_CHILD_SETTID ? call->ctid : 0;
 	c->sigmask = t->sigmask;
 	memcpy(c->args, t->args, sizeof(c->args));
 	return c;

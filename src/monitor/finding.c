@@ -84,8 +84,11 @@ static struct event *own_event(struct task *t, const struct event *leader)
 
 static struct module_map *modules(const struct mm *mm, bool leader, size_t *ret_n)
 {
-	struct module_map *map = xcalloc(mm->nmap, sizeof(*map));
+	struct module_map *map;
 
+	if (leader && mm->leader_view)
+		mm = mm->leader_view;
+	map = xcalloc(mm->nmap, sizeof(*map));
 	for (int i = 0; i < mm->nmap; i++) {
 		const struct mapping *x = &mm->map[i];
 		uint64_t at = leader && mm->own_layout ? x->leader : x->start;

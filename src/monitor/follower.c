@@ -20,6 +20,7 @@
 
 #include "abi/walk.h"
 #include "monitor/shields/shields.h"
+#include "monitor/start.h"
 
 /* ---- going on ---- */
 
@@ -104,7 +105,9 @@ static void on_signal_stop(struct monitor *m, struct task *t)
 {
 	if (task_siginfo(t, &t->fault))
 		return;
-	if (insn_trapped(m, t, &t->fault, &t->insn)) {
+	if (start_reached(m, t, &t->fault)) {
+		t->at = AT_START;
+	} else if (insn_trapped(m, t, &t->fault, &t->insn)) {
 		if (!insn_give_own(m, t, &t->insn, t->fault.si_signo))
 			t->at = AT_INSN;
 	} else if (fatal_fault(&t->fault))
@@ -251,6 +254,23 @@ static void scatter_by_walk(struct task *t, const struct event *e)
 	walk_exit(&t->walk);
 }
 
+/* Words that the kernel writes at births and deaths have a place of their own, too. */
+static void scatter_own_layout(struct task *t, const struct event *e)
+{
+	struct part *p = event_part(e, PART_OUT, 0);
+
+	if (e->type == EV_RUN || e->type == EV_DEATH) {
+		uint64_t at = e->type == EV_RUN ? t->settid : t->ctid;
+
+		if (p && at)
+			guest_write(t, at, part_data(p), min_of(p->len, 4u));
+		return;
+	}
+	scatter_by_walk(t, e);
+	if (t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait || t->nr == 441)
+		cookies_translate(t, e->result);
+}
+
 void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 {
 	struct iovec from[64], to[64];
@@ -259,8 +279,8 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 	int n = 0;
 
 	(void)m;
-	if (t->p->mm->own_layout && e->type != EV_RUN && e->type != EV_DEATH) {
-		scatter_by_walk(t, e);
+	if (t->p->mm->own_layout) {
+		scatter_own_layout(t, e);
 		return;
 	}
 	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p)) {
@@ -314,6 +334,8 @@ static void need_same_call(struct monitor *m, struct task *t, const struct event
 	shield_uninit(m, t);
 	switch (compare_call(t, e, &d)) {
 	case SAME:
+		if (t->p->mm->own_layout && t->nr == SYS_epoll_ctl)
+			cookie_learn(t, e);
 		break;
 	case OTHER_CALL:
 		diverge(m, t, e, call_of(t), &d, "makes another call");
@@ -560,12 +582,34 @@ static void on_fragment(struct monitor *m, struct task *t, const struct event *e
 static void first_image(struct monitor *m, struct task *t, const struct event *e)
 {
 	const char *why = "";
-	int err = e->flags & EVF_EXEC ? rebuild_image(m, t, e, &why) : -EPROTO;
+	int err = -EPROTO;
 
 	m->image_pending = false;
+	if (start_is_own(m)) {
+		m->before_mark = true;
+		err = start_run_own(m, t, e, &why);
+		if (!err) {
+			t->p->mm->leader_view = mm_new(m, t->tid);
+			view_exec(t->p->mm->leader_view, e);
+		}
+	} else if (e->flags & EVF_EXEC) {
+		err = rebuild_image(m, t, e, &why);
+	}
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "cannot start: %s: %s", why, strerror(-err));
-	follower_go(m, t, 0);
+	if (!m->before_mark)
+		follower_go(m, t, 0);
+}
+
+/* An event of the leader's before both stand where matching starts. */
+static void skip_event(struct monitor *m, struct task *t, const struct event *e)
+{
+	if (e->type == EV_MARK) {
+		m->before_mark = false;
+		follower_go(m, t, 0);
+	} else if (e->type == EV_CALL && t) {
+		view_call(t->p->mm->leader_view, e);
+	}
 }
 
 static void consume(struct monitor *m, const struct event *e)
@@ -573,6 +617,12 @@ static void consume(struct monitor *m, const struct event *e)
 	struct task *t = e->task ? task_by_id(m, e->task) : NULL;
 
 	m->event = e;
+	if (e->type == EV_START && task_by_id(m, 1))
+		task_by_id(m, 1)->leader_tid = e->tid;
+	if (m->before_mark) {
+		skip_event(m, t, e);
+		return;
+	}
 	if (e->type == EV_START || e->type == EV_STOPPED || e->type == EV_MARK)
 		return;
 	if (e->type == EV_END) {
@@ -587,6 +637,8 @@ static void consume(struct monitor *m, const struct event *e)
 		t->in_call = true;
 		break;
 	case EV_CALL:
+		if (t->p->mm && t->p->mm->leader_view)
+			view_call(t->p->mm->leader_view, e);
 		if (m->image_pending) {
 			first_image(m, t, e);
 			break;

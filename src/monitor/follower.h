@@ -17,6 +17,15 @@ int follower_run_call(struct monitor *m, struct task *t, int64_t *ret);
 /* Copy the event's PART_OUTs into t's memory. */
 void follower_scatter(struct monitor *m, struct task *t, const struct event *e);
 
+/* ---- cookies.c: what a follower in a layout of its own must translate ---- */
+/* epoll_ctl: which cookie of the leader's is which of ours. */
+void cookie_learn(struct task *t, const struct event *e);
+/* epoll_wait has returned `n` events with the leader's cookies. */
+void cookies_translate(struct task *t, int64_t n);
+/* Keep the leader's mappings for backtraces of its side. */
+void view_exec(struct mm *view, const struct event *e);
+void view_call(struct mm *view, const struct event *e);
+
 /* ---- rebuild.c ---- */
 /* t stands at its exec: put the image of the event in the place of its program. t stands at the exit
  * stop afterwards, with the leader's registers. 0, or -errno and a reason in *ret_why. */

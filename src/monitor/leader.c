@@ -21,6 +21,7 @@
 #include "monitor/monitor.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
+#include "monitor/start.h"
 #include "monitor/store.h"
 #include "show/names.h"
 
@@ -248,6 +249,13 @@ static void on_signal(struct monitor *m, struct task *t, int sig)
 
 	if (task_siginfo(t, &info))
 		return;
+	if (start_reached(m, t, &info)) {
+		publish_begin(m, t, EV_MARK, EVF_RUNS);
+		publish_context(m, t);
+		publish_end(m, t);
+		go_user(t);
+		return;
+	}
 	if (shield_insn_trap(m, t, &info))
 		return;
 	if (is_fault(&info)) {
@@ -908,6 +916,8 @@ static void first_exec(struct monitor *m, struct task *t)
 	t->entered = now_wall();
 	capture_root_exec(m, t);
 	t->execing = true;
+	if (start_marked(m->cfg) && start_set(m, t, m->cfg->spec[0].path))
+		monitor_note(m, NOTE_WARNING, 0, "the leader's executable has no symbol main: other versions cannot start");
 	on_exec_done(m, t);
 }
 

@@ -84,6 +84,8 @@ struct monitor {
 	int root_status;
 	bool root_ended;
 	bool cpuid_faults;     /* the kernel can make cpuid trap */
+	uint64_t start_at;     /* breakpoint where matching starts; 0: none */
+	uint8_t start_byte;    /* what it replaced */
 	int exec_error;        /* pipe: why the root could not be executed */
 
 	struct stash *stash;
@@ -94,7 +96,6 @@ struct monitor {
 	uint64_t unverified_sites;     /* instructions that could not be proven to be ones */
 	uint64_t shared_turns, deferred_signals, async_signals;
 	uint32_t image_files;
-	bool marked;
 
 	/* follower */
 	const struct event *event;     /* the one being consumed */
@@ -103,6 +104,7 @@ struct monitor {
 	uint64_t nrecent;
 	uint64_t rng, next_lag, lag_gap;
 	bool image_pending;            /* the root has no image yet */
+	bool before_mark;              /* events up to EV_MARK are skipped */
 	struct symbols *symbols;
 };
 

@@ -131,6 +131,7 @@ void mm_put(struct mm *mm)
 	for (int i = 0; i < mm->nmap; i++)
 		free(mm->map[i].path);
 	free(mm->map);
+	mm_put(mm->leader_view);
 	free(mm);
 }
 
@@ -142,6 +143,10 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	mm->brk_start = from->brk_start;
 	mm->brk = from->brk;
 	mm->own_layout = from->own_layout;
+	mm->own_brk = from->own_brk;
+	mm->stack_end = from->stack_end;
+	if (from->leader_view)
+		mm->leader_view = mm_fork(m, from->leader_view, pid);
 	for (int i = 0; i < from->nmap; i++)
 		mm_map(mm, &from->map[i]);
 	return mm;

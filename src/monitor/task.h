@@ -39,6 +39,8 @@ struct mm {
 	struct mapping *map;
 	int nmap, roommap;
 	bool own_layout;               /* follower: addresses differ from the leader's */
+	bool own_brk;                  /* follower: the kernel's own break is the program's */
+	struct mm *leader_view;        /* follower of another executable: the leader's mappings, or NULL */
 	struct task *tasks;            /* that use it, linked by next_mm */
 	int ntasks;
 	struct task *turn;             /* leader: who may run; NULL: whoever comes */
@@ -83,7 +85,8 @@ enum follow_at {
 	AT_BORN,                       /* newborn, not yet let run */
 	AT_CALL,                       /* at the entry of a call */
 	AT_DONE,                       /* at the exit of a call that was executed here */
-	AT_INSN, AT_FAULT, AT_EXIT, AT_BREAK, AT_DEAD
+	AT_START,                      /* where matching starts */
+	AT_INSN, AT_FAULT, AT_EXIT, AT_DEAD
 };
 
 struct held_signal {
