@@ -26,6 +26,9 @@ bool hidden_argument(const struct view *v, int i)
 	a = &v->row->a[i];
 	if (a->kind == K_PAD)
 		return true;
+	/* MREMAP_FIXED, MREMAP_DONTUNMAP: else the new address is not looked at. */
+	if (v->e->call == __NR_mremap && i == 4)
+		return !(v->e->args[3] & 6);
 	if (v->e->call == __NR_mq_open && i == 3)
 		return !creates(v->e->args[1]);
 	return a->kind == K_MODE && i && a[-1].kind == K_FLAGS && a[-1].set == SET_open &&
@@ -152,6 +155,8 @@ bool special_argument(struct view *v, int i)
 		struct memory m = {K_STRV, 0, SIDE_IN, value, UINT64_MAX};
 
 		show_strings(v, &m, v->o->abbreviate);
+	} else if (v->e->call == __NR_futex && i == 5 && a->kind == K_HEX && (uint32_t)value == ~0u) {
+		put_lit(v->out, "FUTEX_BITSET_MATCH_ANY");
 	} else if (is_cpu_mask(v, i) && value) {
 		show_cpu_mask(v, i);
 	} else {

@@ -234,7 +234,8 @@ static void show_output(struct view *v, const struct argument *a, uint64_t addr)
 {
 	struct memory m = {a->kind, a->set, SIDE_OUT, addr, 0};
 
-	if (!has_output(v, a)) {
+	/* A vector was read before the call, whatever came of it. */
+	if (!has_output(v, a) && a->kind != K_IOV) {
 		put_address(v->out, addr);
 		return;
 	}

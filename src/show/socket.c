@@ -200,6 +200,7 @@ static void show_vector(struct view *v, enum side side, uint64_t addr, uint64_t 
 	n = min_of(n / 16, count);
 	put_char(v->out, '[');
 	for (uint64_t i = 0; i < n; i++) {
+		bool unfilled = side == SIDE_OUT && (v->failed || !v->returned);
 		struct memory m = {K_BUF, 0, side, quad(at + i * 16), quad(at + i * 16 + 8)};
 		uint64_t len = m.len;
 
@@ -212,10 +213,10 @@ static void show_vector(struct view *v, enum side side, uint64_t addr, uint64_t 
 		m.len = min_of(m.len, total);
 		total -= m.len;
 		put_lit(v->out, "{iov_base=");
-		if (m.addr)
+		if (m.addr && !unfilled)
 			show_buffer(v, &m);
 		else
-			put_lit(v->out, "NULL");
+			put_address(v->out, m.addr);
 		put_lit(v->out, ", iov_len=");
 		put_uint(v->out, len);
 		put_char(v->out, '}');

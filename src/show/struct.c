@@ -97,8 +97,6 @@ static void show_pointer(struct view *v, const struct field *f, const struct fie
 	m.len = pointee_length(f, fields, at, n);
 	if (m.side == SIDE_OUT && (!v->returned || v->failed))
 		put_address(v->out, m.addr);
-	else if (f->bit && !(load(at, 8) >> (f->bit - 1) & 1))
-		put_address(v->out, m.addr);
 	else
 		show_memory(v, &m);
 }
@@ -125,6 +123,15 @@ static void show_epoll_data(struct buf *out, uint64_t data)
 	put_char(out, '}');
 }
 
+static void show_sigval(struct buf *out, uint64_t value)
+{
+	put_lit(out, "{sival_int=");
+	put_int(out, (int32_t)value);
+	put_lit(out, ", sival_ptr=");
+	put_address(out, value);
+	put_char(out, '}');
+}
+
 /* Fields whose meaning is not in their kind alone. */
 static bool show_special_field(struct view *v, const struct field *f, uint64_t value)
 {
@@ -135,6 +142,10 @@ static bool show_special_field(struct view *v, const struct field *f, uint64_t v
 	case SHAPE_epoll_event:
 		if (f->kind == K_COOKIE)
 			show_epoll_data(v->out, value);
+		return f->kind == K_COOKIE;
+	case SHAPE_sigevent:
+		if (f->kind == K_COOKIE)
+			show_sigval(v->out, value);
 		return f->kind == K_COOKIE;
 	case SHAPE_clone_args:
 		if (f->kind == K_FLAGS)
@@ -210,14 +221,14 @@ static void show_field(struct view *v, const struct field *f, enum side side, co
 static void show_sigaction(struct view *v, const uint8_t *at, uint64_t n)
 {
 	struct k_sigaction a;
-	enum { SIGINFO_BIT = 4, RESTORER_BIT = 0x04000000 };
+	enum { RESTORER_BIT = 0x04000000 };
 
 	if (n < sizeof(a)) {
 		put_lit(v->out, "{...}");
 		return;
 	}
 	memcpy(&a, at, sizeof(a));
-	put_str(v->out, a.flags & SIGINFO_BIT ? "{sa_sigaction=" : "{sa_handler=");
+	put_lit(v->out, "{sa_handler=");
 	show_scalar(v, K_HANDLER, 0, a.handler, 8, -1);
 	put_lit(v->out, ", sa_mask=");
 	show_sigset(v->out, a.mask);
@@ -237,6 +248,14 @@ static bool only_output(const struct field *f)
 	       (f->shape == SHAPE_flock && f->offset == offsetof(struct k_flock, l_pid));
 }
 
+/* The first word says whether it is looked at: clone_args' pidfd, a sigevent's thread. */
+static bool unused(const struct field *f, const uint8_t *at, uint64_t n)
+{
+	if (f->shape == SHAPE_sigevent && f->offset == offsetof(struct k_sigevent, sigev_tid))
+		return load(at + offsetof(struct k_sigevent, sigev_notify), 4) != 4;
+	return f->bit && n >= 8 && !(load(at, 8) >> (f->bit - 1) & 1);
+}
+
 static void show_fields(struct view *v, unsigned shape, enum side side, const uint8_t *at, uint64_t n)
 {
 	unsigned count, shown = 0;
@@ -254,7 +273,7 @@ static void show_fields(struct view *v, unsigned shape, enum side side, const ui
 		}
 		if (b >= 0 && !shown_in_brief(b, f, at))
 			continue;
-		if (side == SIDE_IN && only_output(f))
+		if ((side == SIDE_IN && only_output(f)) || unused(f, at, n))
 			continue;
 		if (shown++)
 			put_lit(v->out, ", ");

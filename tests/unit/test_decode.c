@@ -303,6 +303,8 @@ static void test_memory(void)
 	shows("mmap(0x1000, 4096, PROT_NONE, MAP_PRIVATE|MAP_FIXED|MAP_DENYWRITE, 3, 0x1000) = -1 ENOMEM (Cannot allocate memory)");
 	CALL(12, 0x555500, 0);
 	shows("brk(NULL) = 0x555500");
+	CALL(25, 0x9000, 0x1000, 4096, 8192, 1);
+	shows("mremap(0x1000, 4096, 8192, MREMAP_MAYMOVE) = 0x9000");
 	CALL(28, 0, 0x1000, 4096, 4);
 	shows("madvise(0x1000, 4096, MADV_DONTNEED) = 0");
 	CALL(28, -22, 0x1000, 4096, 99);
@@ -332,7 +334,7 @@ static void test_processes(void)
 	add(PART_IN, 1, BUF_AT, &ca, 64);
 	ADD(PART_OUT, 1, 0x7f20, tid);
 	shows("clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|CLONE_SETTLS|"
-	      "CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID, pidfd=NULL, child_tid=NULL, parent_tid=[4713], exit_signal=0, "
+	      "CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID, child_tid=NULL, parent_tid=[4713], exit_signal=0, "
 	      "stack=0x7000, stack_size=4096, tls=NULL}, 64) = 4713");
 
 	CALL(61, 4712, -1, BUF_AT, 1, 0);
@@ -361,8 +363,15 @@ static void test_processes(void)
 	CALL(202, -110, 0x7f00, 128 | 9 | 256, 2, BUF_AT, 0, 0xffffffff);
 	struct k_timespec ts = {5, 1};
 	ADD(PART_IN, 4, BUF_AT, ts);
-	shows("futex(0x7f00, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 2, {tv_sec=5, tv_nsec=1}, 0xffffffff) = "
+	shows("futex(0x7f00, FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME, 2, {tv_sec=5, tv_nsec=1}, FUTEX_BITSET_MATCH_ANY) = "
 	      "-1 ETIMEDOUT (Connection timed out)");
+	struct k_sigevent sev = {.sigev_value = 77, .sigev_signo = 14};
+	int timer = 0;
+	CALL(222, 0, 1, BUF_AT, VEC_AT);
+	ADD(PART_IN, 2, BUF_AT, sev);
+	ADD(PART_OUT, 3, VEC_AT, timer);
+	shows("timer_create(CLOCK_MONOTONIC, {sigev_value={sival_int=77, sival_ptr=0x4d}, sigev_signo=SIGALRM, "
+	      "sigev_notify=SIGEV_SIGNAL}, [0]) = 0");
 	uint64_t mask = 5;
 	CALL(204, 8, 0, 128, BUF_AT);
 	ADD(PART_OUT, 3, BUF_AT, mask);
@@ -477,6 +486,9 @@ static void test_vectors(void)
 	shows("readv(0, [{iov_base=\"abcd\", iov_len=4}, {iov_base=\"e\", iov_len=4}], 2) = 5");
 	CALL(20, -14, 1, VEC_AT, 2);
 	shows("writev(1, 0x3000, 2) = -1 EFAULT (Bad address)");
+	CALL(19, -14, 0, VEC_AT, 2);
+	ADD(PART_IN, 2, VEC_AT, v);
+	shows("readv(0, [{iov_base=0x5000, iov_len=4}, {iov_base=0x6000, iov_len=4}], 2) = -1 EFAULT (Bad address)");
 	/* The event has one of two elements. */
 	CALL(20, 8, 1, VEC_AT, 2);
 	add(PART_IN, 2, VEC_AT, v, 16);
