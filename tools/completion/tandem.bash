@@ -1,0 +1,92 @@
+# tandem.bash - completion of tandem's command line in bash.
+
+_tandem()
+{
+    local word=$2 previous=$3 command= at=1 i cut= w
+
+    # bash splits words at "=": --expose=vd arrives as "--expose" "=" "vd".
+    if [[ $word == "=" ]]; then
+        word=
+    elif [[ $previous == "=" ]]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+
+    # The program that is to be run begins after "--", or at the first word that is neither option nor value.
+    command=${COMP_WORDS[1]}
+    if ((COMP_CWORD > 1)); then
+        for ((i = 2; i < COMP_CWORD; i++)); do
+            w=${COMP_WORDS[i]}
+            case $w in
+            --)
+                at=$((i + 1))
+                break
+                ;;
+            -n | -o | -e | -s | --with | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | \
+                --start | --stack | --ring | --fault)
+                [[ ${COMP_WORDS[i + 1]} != "=" ]] || ((i++))
+                ((i++))
+                ;;
+            -*) ;;
+            *)
+                at=$i
+                break
+                ;;
+            esac
+        done
+        if ((at > 1 && at <= COMP_CWORD)); then
+            if declare -F _command_offset >/dev/null; then
+                _command_offset "$at"
+            elif ((at == COMP_CWORD)); then
+                COMPREPLY=($(compgen -c -- "$word"))
+            else
+                COMPREPLY=($(compgen -f -- "$word"))
+            fi
+            return
+        fi
+    fi
+
+    COMPREPLY=()
+    case $command:$previous in
+    run:--expose)
+        # A list: what was typed before the last comma stays.
+        [[ $word != *,* ]] || cut=${word%,*},
+        COMPREPLY=($(compgen -P "$cut" -W 'vdso pid tsc cpuid rand cpu auxv aslr rseq uninit' -- "${word##*,}"))
+        return
+        ;;
+    run:--on-divergence) COMPREPLY=($(compgen -W 'drop kill' -- "$word")) && return ;;
+    run:--when-full)     COMPREPLY=($(compgen -W 'wait drop' -- "$word")) && return ;;
+    run:--engine)        COMPREPLY=($(compgen -W 'ptrace' -- "$word")) && return ;;
+    run:--start)         COMPREPLY=($(compgen -W 'exec main' -- "$word")) && return ;;
+    run:--with)          COMPREPLY=($(compgen -c -- "$word")) && return ;;
+    run:--report | trace:-o) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")) && return ;;
+    trace:-e)
+        cut=
+        [[ $word != *,* ]] || cut=${word%,*},
+        COMPREPLY=($(compgen -P "$cut" -W 'file network process memory signal time random' -- "${word##*,}"))
+        return
+        ;;
+    run:-n | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p) return ;;
+    esac
+
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W 'run trace doctor --help --version' -- "$word"))
+        return
+    fi
+    case $command in
+    run)
+        COMPREPLY=($(compgen -W '-n -v --with= --expose= --report= --divergence-exit= --on-divergence= --when-full= --engine=
+            --start= --stack= --ring= --fault= --verbose --help --' -- "$word"))
+        ;;
+    trace)
+        COMPREPLY=($(compgen -W '-o -e -s -y -k -T -t -tt -ttt -c -C -f -v -q --stack= --help --' -- "$word"))
+        ;;
+    doctor)
+        COMPREPLY=($(compgen -W '--json --help' -- "$word"))
+        return
+        ;;
+    esac
+    [[ $word == -* ]] || COMPREPLY+=($(compgen -c -- "$word"))
+    [[ ${COMPREPLY[0]-} != --*= ]] || compopt -o nospace 2>/dev/null
+}
+
+complete -F _tandem tandem
