@@ -82,7 +82,7 @@ has "-e network" 'socketpair\(AF_UNIX, SOCK_STREAM'
 
 trace -s 4 -e write -- echo 0123456789
 has "-s 4" 'write\(1, "0123"\.\.\., 11\)'
-trace -y -e read -- cat /etc/hostname
+trace -y -e read -- sh -c 'read x </etc/hostname'
 has "-y" 'read\([0-9]+</etc/hostname>'
 trace -T -e write -- echo x
 has "-T" '<[0-9]+\.[0-9]+>$'

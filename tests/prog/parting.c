@@ -83,6 +83,8 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++)
         if (argc > 1 && !strcmp(argv[1], ways[i].name))
             ways[i].part();
+    if (argc > 2)
+        usleep(atoi(argv[2]) * 1000); /* a leader that is still there when the follower has parted */
     say("after\n");
     return 0;
 }

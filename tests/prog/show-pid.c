@@ -23,7 +23,7 @@ int main(void)
     char line[200];
     int len = snprintf(line, sizeof line, "pid %d tid %d child %d reaped %d word %d\n", getpid(), gettid(), child, reaped,
                        tid_word);
-    if (child != reaped || tid_word != second)
-        return 2;
-    return write(1, line, len) != len; /* shown */
+    if (write(1, line, len) != len) /* shown */
+        return 1;
+    return child != reaped || tid_word != second ? 2 : 0;
 }

@@ -1,0 +1,30 @@
+#!/bin/bash
+# 72-full.t - a follower that is a whole stream behind: the leader waits for it, or it is dropped; as was asked.
+. "$(dirname "$0")/lib.sh"
+
+unset TANDEM_RUN_OPTIONS
+program() { timeout --foreground -k 5 "$limit" "$TANDEM" run --ring=1M --fault=stop:3@60 --report="$T/report.json" "$@" -- \
+    dd if=/dev/zero of=out bs=64k count=200 status=none; }
+
+began=$(now_ms)
+program --when-full=wait >"$T/stdout" 2>"$T/stderr"
+is "wait: status" "$?" 0
+ok "... the leader waited" test $(($(now_ms) - began)) -ge 3000
+is "... all was written" "$(stat -c %s out)" $((200 * 65536))
+ok "... no version diverged" agreed
+like "... a warning on stderr" "$(<"$T/stderr")" '^tandem: .*(full|wait)'
+ok "... the report counts the time" test "$(report .counts.waited_for_space_ms)" -gt 500
+
+rm -f out
+program --when-full=drop >"$T/stdout" 2>"$T/stderr"
+is "drop: status" "$?" 0
+is "... all was written" "$(stat -c %s out)" $((200 * 65536))
+like "... stderr names the version" "$(<"$T/stderr")" 'version 1'
+is "... the leader did not wait" "$(report '.counts.waited_for_space_ms < 500')" true
+rm -f out
+
+# With nobody stopped a small stream is enough, and nothing is said.
+run_options=--ring=1M
+same "a stream of 1 MiB" sh -c 'seq 1 200000 | md5sum; seq 1 1000 | while read x; do echo $x; done | tail -n 1'
+
+done_testing
