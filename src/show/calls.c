@@ -6,7 +6,8 @@
 #include "abi/kernel_types.h"
 #include "show/sets.h"
 
-extern const struct set set_at_access, set_at_statx, set_open_flags, set_unshare, set_waitid, set_tcp_option, set_udp_option,
+extern const struct set set_at_access, set_at_statx, set_open_flags,
+	set_unshare, set_waitid, set_tcp_option, set_udp_option,
 	set_ip_option, set_ipv6_option, set_packet_option, set_netlink_option, set_tls_option, set_alg_option,
 	set_vsock_option, set_icmpv6_option, set_raw_option, set_netlink_protocol, set_ethernet_protocol;
 

@@ -103,16 +103,20 @@ DEFINE_SET(semflg, "SEM_???",
 /* The kernel lets IPC_64 be or-ed in, and ignores it here. */
 DEFINE_SET(msgctl, "MSG_???",
 	L(0x100, IPC_64),
-	ML(0xff, 0, IPC_RMID), ML(0xff, 1, IPC_SET), ML(0xff, 2, IPC_STAT), ML(0xff, 3, IPC_INFO), ML(0xff, 11, MSG_STAT),
+	ML(0xff, 0, IPC_RMID), ML(0xff, 1, IPC_SET), ML(0xff, 2, IPC_STAT), ML(0xff, 3, IPC_INFO),
+	ML(0xff, 11, MSG_STAT),
 	ML(0xff, 12, MSG_INFO), ML(0xff, 13, MSG_STAT_ANY));
 
 DEFINE_SET(semctl, "SEM_???",
 	L(0x100, IPC_64),
-	ML(0xff, 0, IPC_RMID), ML(0xff, 1, IPC_SET), ML(0xff, 2, IPC_STAT), ML(0xff, 3, IPC_INFO), ML(0xff, 11, GETPID), ML(0xff, 12, GETVAL),
-	ML(0xff, 13, GETALL), ML(0xff, 14, GETNCNT), ML(0xff, 15, GETZCNT), ML(0xff, 16, SETVAL), ML(0xff, 17, SETALL), ML(0xff, 18, SEM_STAT),
+	ML(0xff, 0, IPC_RMID), ML(0xff, 1, IPC_SET), ML(0xff, 2, IPC_STAT), ML(0xff, 3, IPC_INFO),
+	ML(0xff, 11, GETPID), ML(0xff, 12, GETVAL),
+	ML(0xff, 13, GETALL), ML(0xff, 14, GETNCNT), ML(0xff, 15, GETZCNT), ML(0xff, 16, SETVAL),
+	ML(0xff, 17, SETALL), ML(0xff, 18, SEM_STAT),
 	ML(0xff, 19, SEM_INFO), ML(0xff, 20, SEM_STAT_ANY));
 
 DEFINE_SET(shmctl, "SHM_???",
 	L(0x100, IPC_64),
-	ML(0xff, 0, IPC_RMID), ML(0xff, 1, IPC_SET), ML(0xff, 2, IPC_STAT), ML(0xff, 3, IPC_INFO), ML(0xff, 11, SHM_LOCK),
+	ML(0xff, 0, IPC_RMID), ML(0xff, 1, IPC_SET), ML(0xff, 2, IPC_STAT), ML(0xff, 3, IPC_INFO),
+	ML(0xff, 11, SHM_LOCK),
 	ML(0xff, 12, SHM_UNLOCK), ML(0xff, 13, SHM_STAT), ML(0xff, 14, SHM_INFO), ML(0xff, 15, SHM_STAT_ANY));
