@@ -9,6 +9,7 @@
 #include "monitor/follower.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -77,7 +78,32 @@ int follower_run_call(struct monitor *m, struct task *t, int64_t *ret)
 
 /* ---- stops ---- */
 
-static void on_call_stop(struct task *t)
+/* Between layouts, calls for memory alone differ in number and order: each version makes its own. */
+static bool memory_alone(uint32_t nr, const uint64_t args[6])
+{
+	switch (nr) {
+	case SYS_mmap:   return args[3] & MAP_ANONYMOUS;
+	case SYS_munmap: case SYS_mprotect: case SYS_madvise: case SYS_mremap: case SYS_brk:
+		return true;
+	}
+	return false;
+}
+
+static void make_own_call(struct monitor *m, struct task *t)
+{
+	int64_t ret = 0;
+
+	if (t->nr == SYS_brk && !t->p->mm->own_brk) {
+		if (each_run(m, t, NULL, &ret, &(const char *){NULL}) == 0)
+			continue_task(m, t);
+		return;
+	}
+	if (t->nr == SYS_munmap)
+		mm_unmap(t->p->mm, t->args[0], t->args[0] + t->args[1]);
+	follower_go(m, t, 0);
+}
+
+static void on_call_stop(struct monitor *m, struct task *t)
 {
 	struct __ptrace_syscall_info info;
 
@@ -90,6 +116,8 @@ static void on_call_stop(struct task *t)
 	t->call_flags = info.seccomp.ret_data == 2 ? EVF_INT80 : 0;
 	t->row = t->call_flags ? row_int80(t->nr) : row_find(t->nr, t->args, &t->scratch);
 	t->at = AT_CALL;
+	if (t->p && t->p->mm->own_layout && !m->before_mark && !t->call_flags && memory_alone(t->nr, t->args))
+		make_own_call(m, t);
 }
 
 static bool fatal_fault(const siginfo_t *i)
@@ -144,7 +172,7 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 	t = stopped_task(m, tid);
 	switch (status >> 16) {
 	case PTRACE_EVENT_SECCOMP:
-		on_call_stop(t);
+		on_call_stop(m, t);
 		break;
 	case PTRACE_EVENT_EXIT:
 		t->at = AT_EXIT;
@@ -254,16 +282,25 @@ static void scatter_by_walk(struct task *t, const struct event *e)
 	walk_exit(&t->walk);
 }
 
+static void write_word(void *ctx, uint64_t at, uint32_t value)
+{
+	guest_write(ctx, at, &value, sizeof(value));
+}
+
 /* Words that the kernel writes at births and deaths have a place of their own, too. */
 static void scatter_own_layout(struct task *t, const struct event *e)
 {
 	struct part *p = event_part(e, PART_OUT, 0);
 
-	if (e->type == EV_RUN || e->type == EV_DEATH) {
-		uint64_t at = e->type == EV_RUN ? t->settid : t->ctid;
-
-		if (p && at)
-			guest_write(t, at, part_data(p), min_of(p->len, 4u));
+	if (e->type == EV_DEATH) {
+		if (t->ctid)
+			write_word(t, t->ctid, 0);
+		shield_robust_words(t, write_word, t);
+		return;
+	}
+	if (e->type == EV_RUN) {
+		if (p && t->settid)
+			guest_write(t, t->settid, part_data(p), min_of(p->len, 4u));
 		return;
 	}
 	scatter_by_walk(t, e);
@@ -633,12 +670,16 @@ static void consume(struct monitor *m, const struct event *e)
 		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
 	switch (e->type) {
 	case EV_ENTER:
+		if (t->p->mm->own_layout && memory_alone(e->call, e->args))
+			return;
 		need_same_call(m, t, e);
 		t->in_call = true;
 		break;
 	case EV_CALL:
 		if (t->p->mm && t->p->mm->leader_view)
 			view_call(t->p->mm->leader_view, e);
+		if (t->p->mm->own_layout && !(e->flags & EVF_INT80) && memory_alone(e->call, e->args))
+			return;
 		if (m->image_pending) {
 			first_image(m, t, e);
 			break;
@@ -647,6 +688,8 @@ static void consume(struct monitor *m, const struct event *e)
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
+		if (t->p->mm->own_layout && memory_alone(e->call, e->args))
+			return;
 		t->in_call = false;
 		complete_call(m, t, e);
 		break;

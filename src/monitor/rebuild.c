@@ -47,6 +47,7 @@ struct build {
 	uint64_t scratch;              /* room for a path, in the stack that is being built */
 	struct special special[8];
 	int nspecial;
+	uint64_t shift[256];           /* per mapping: own address less the leader's (--expose=aslr) */
 	const char *why;
 };
 
@@ -99,7 +100,7 @@ static int read_event(struct build *b)
 		if (p->kind == PART_FILE && b->nfile < (int)countof(b->file))
 			b->file[b->nfile++] = p;
 	}
-	return b->map ? 0 : -EPROTO;
+	return b->map && b->nmap <= (int)countof(b->shift) ? 0 : -EPROTO;
 }
 
 static const struct file_id *file_of(const struct build *b, const struct image_map *x)
@@ -110,6 +111,103 @@ static const struct file_id *file_of(const struct build *b, const struct image_m
 static const char *path_of(const struct build *b, const struct image_map *x)
 {
 	return (const char *)part_data(b->file[x->file]) + sizeof(struct file_id);
+}
+
+/* ---- a layout of its own ---- */
+
+static uint64_t random_shift(struct build *b)
+{
+	uint64_t r = 0;
+
+	(void)b;
+	if (syscall(SYS_getrandom, &r, sizeof(r), 0) != sizeof(r))
+		r = 0x1234;
+	/* Downwards, by up to 256 MiB: objects stay apart, and below the end of the address space. */
+	return -((r % 65535 + 1) * 4096);
+}
+
+/* Objects move as a whole: the mappings of a file, and the anonymous memory behind them. What is not
+ * position independent (it lies low) stays. The vDSO stays where the task has its own. */
+static void choose_layout(struct build *b)
+{
+	uint64_t shift = 0, vdso_shift = 0;
+	uint32_t file = ~0u;
+
+	if (!(b->m->cfg->exposed & SRC_ASLR))
+		return;
+	b->t->p->mm->own_layout = true;
+	for (int i = 0; i < b->nspecial; i++)
+		for (int k = 0; k < b->nmap; k++)
+			if (b->special[i].vdso && b->map[k].kind == MAPK_VDSO)
+				vdso_shift = b->special[i].start - b->map[k].start;
+	for (int i = 0; i < b->nmap; i++) {
+		const struct image_map *x = &b->map[i];
+
+		if (x->kind == MAPK_FILE && x->file != file) {
+			file = x->file;
+			shift = x->start < 0x100000000ull ? 0 : random_shift(b);
+		}
+		b->shift[i] = shift;
+		if (x->kind == MAPK_STACK)
+			b->shift[i] = random_shift(b);
+		if (x->kind == MAPK_VDSO || x->kind == MAPK_VVAR)
+			b->shift[i] = vdso_shift;
+	}
+}
+
+static uint64_t own(const struct build *b, uint64_t addr)
+{
+	for (int i = 0; i < b->nmap; i++)
+		if (addr >= b->map[i].start && addr < b->map[i].end)
+			return addr + b->shift[i];
+	return addr;
+}
+
+/* The break starts behind the executable's last mapping. */
+static uint64_t own_break(const struct build *b, uint64_t addr)
+{
+	uint64_t shift = 0;
+
+	for (int i = 0; i < b->nmap; i++)
+		if (b->map[i].end <= addr && b->map[i].kind != MAPK_STACK && addr - b->map[i].end < 1ull << 36)
+			shift = b->shift[i];
+	return addr + shift;
+}
+
+static bool points(uint64_t key)
+{
+	return key == AT_PHDR || key == AT_BASE || key == AT_ENTRY || key == AT_SYSINFO_EHDR || key == AT_RANDOM ||
+	       key == AT_EXECFN || key == AT_PLATFORM || key == AT_BASE_PLATFORM;
+}
+
+/* argv, envp and the auxiliary vector on the initial stack, for addresses of our own. */
+static int relocate_stack(struct build *b)
+{
+	uint64_t at = b->t->regs.rsp, word[2];
+	int err;
+
+	at += 8;
+	for (int list = 0; list < 2; list++) {
+		for (;; at += 8) {
+			if ((err = guest_read(b->t, at, word, 8)))
+				return err;
+			if (!word[0])
+				break;
+			word[0] = own(b, word[0]);
+			if ((err = guest_write(b->t, at, word, 8)))
+				return err;
+		}
+		at += 8;
+	}
+	for (;; at += 16) {
+		if ((err = guest_read(b->t, at, word, 16)) || !word[0])
+			return err;
+		if (points(word[0])) {
+			word[1] = own(b, word[1]);
+			if ((err = guest_write(b->t, at, word, 16)))
+				return err;
+		}
+	}
 }
 
 /* ---- emptying and furnishing ---- */
@@ -164,7 +262,7 @@ static int move_vdso(struct build *b)
 		if (b->special[i].vdso)
 			have = b->special[i].start;
 	b->why = "moving the vDSO to the leader's address";
-	if (!want || want == have)
+	if (!want || want == have || b->t->p->mm->own_layout)
 		return 0;
 	span = b->special[b->nspecial - 1].end - b->special[0].start;
 	/* Old and new place overlap: go by way of a third. */
@@ -187,12 +285,12 @@ static int map_stack(struct build *b)
 
 		if (x->kind != MAPK_STACK)
 			continue;
-		err = call(b, &ret, SYS_mmap, x->start, x->end - x->start, x->prot,
+		err = call(b, &ret, SYS_mmap, x->start + b->shift[i], x->end - x->start, x->prot,
 		           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
 		if (err)
 			return err;
-		b->scratch = x->start + 4096;
-		b->t->p->mm->stack_end = x->end;
+		b->scratch = x->start + b->shift[i] + 4096;
+		b->t->p->mm->stack_end = x->end + b->shift[i];
 	}
 	return b->scratch ? 0 : -EPROTO;
 }
@@ -209,8 +307,10 @@ static int open_kept(struct build *b, const struct file_id *id, int64_t *ret_fd)
 
 static void note_mapping(struct build *b, const struct image_map *x)
 {
+	uint64_t shift = b->shift[x - b->map];
 	const struct file_id *id = x->kind == MAPK_FILE ? file_of(b, x) : NULL;
-	struct mapping map = {.start = x->start, .end = x->end, .offset = x->offset, .leader = x->start, .prot = x->prot};
+	struct mapping map = {.start = x->start + shift, .end = x->end + shift, .offset = x->offset, .leader = x->start,
+	                      .prot = x->prot};
 
 	map.path = x->kind == MAPK_VDSO ? (char *)"[vdso]" : (char *)path_of(b, x);
 	map.dev = id ? id->dev : 0;
@@ -234,7 +334,8 @@ static int map_file(struct build *b, int file)
 
 		if (x->kind != MAPK_FILE || x->file != (uint32_t)file)
 			continue;
-		err = call(b, &ret, SYS_mmap, x->start, x->end - x->start, x->prot, MAP_PRIVATE | MAP_FIXED, fd, x->offset);
+		err = call(b, &ret, SYS_mmap, x->start + b->shift[i], x->end - x->start, x->prot, MAP_PRIVATE | MAP_FIXED,
+		           fd, x->offset);
 		note_mapping(b, x);
 	}
 	if (err)
@@ -255,7 +356,7 @@ static int map_rest(struct build *b)
 			note_mapping(b, x);
 		if (x->kind != MAPK_ANON)
 			continue;
-		err = call(b, &ret, SYS_mmap, x->start, x->end - x->start, x->prot,
+		err = call(b, &ret, SYS_mmap, x->start + b->shift[i], x->end - x->start, x->prot,
 		           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		if (err)
 			return err;
@@ -301,14 +402,18 @@ static int fill(struct build *b)
 	if ((err = guest_write(b->t, b->scratch, zero, sizeof(zero))))
 		return err;
 	for (uint32_t i = 0; i < b->e->nparts; i++, p = part_next(p)) {
-		if (p->kind == PART_OUT && (err = guest_write(b->t, p->addr, part_data(p), p->len)))
+		if (p->kind == PART_OUT && (err = guest_write(b->t, own(b, p->addr), part_data(p), p->len)))
 			return err;
 		if (p->kind == PART_REGS)
 			memcpy(&b->t->regs, part_data(p), sizeof(b->t->regs));
 	}
 	b->t->regs.orig_rax = -1;
 	b->t->regs_valid = true;
-	return 0;
+	if (!b->t->p->mm->own_layout)
+		return 0;
+	b->t->regs.rip = own(b, b->t->regs.rip);
+	b->t->regs.rsp = own(b, b->t->regs.rsp);
+	return relocate_stack(b);
 }
 
 static int build(struct build *b)
@@ -317,16 +422,18 @@ static int build(struct build *b)
 
 	task_new_mm(b->m, b->t);
 	b->why = "reading the exec event";
-	if ((err = read_event(b)) || (err = find_specials(b)) || (err = task_regs(b->t)) || (err = empty(b)) ||
-	    (err = move_vdso(b)) || (err = map_stack(b)))
+	if ((err = read_event(b)) || (err = find_specials(b)) || (err = task_regs(b->t)))
+		return err;
+	choose_layout(b);
+	if ((err = empty(b)) || (err = move_vdso(b)) || (err = map_stack(b)))
 		return err;
 	for (int i = 0; i < b->nfile; i++)
 		if ((err = map_file(b, i)))
 			return err;
 	if ((err = map_rest(b)) || (err = fill(b)))
 		return err;
-	b->t->p->mm->vdso = leader_vdso(b);
-	b->t->p->mm->brk_start = b->t->p->mm->brk = b->e->args[5];
+	b->t->p->mm->vdso = own(b, leader_vdso(b));
+	b->t->p->mm->brk_start = b->t->p->mm->brk = own_break(b, b->e->args[5]);
 	b->t->ctid = b->t->robust = 0;
 	shield_forget_patches(b->t->p);
 	shield_exec(b->m, b->t);

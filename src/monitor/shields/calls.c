@@ -1,6 +1,7 @@
 /* calls.c - calls whose answer, or whose traces in the monitor's books, are tandem's own business. */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -298,12 +299,49 @@ void shield_clone_leader(struct monitor *m, struct task *t)
 	}
 }
 
+/* What the kernel will make of the lock word at `at`; false: nothing. */
+static bool dead_owner(struct task *t, uint64_t at, uint32_t *ret)
+{
+	uint32_t word;
+
+	if (guest_read(t, at, &word, sizeof(word)) || (word & FUTEX_TID_MASK) != (uint32_t)t->leader_tid)
+		return false;
+	*ret = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+	return true;
+}
+
+int shield_robust_words(struct task *t, void (*word)(void *ctx, uint64_t at, uint32_t value), void *ctx)
+{
+	struct robust_list_head h;
+	uint64_t at, next;
+	uint32_t value;
+	int n = 0;
+
+	if (!t->robust || guest_read(t, t->robust, &h, sizeof(h)))
+		return 0;
+	/* The kernel's own limit keeps a circle from being walked for ever. Bit 0 marks PI locks. */
+	for (at = (uint64_t)h.list.next; (at & ~1ull) != t->robust && n < ROBUST_LIST_LIMIT; at = next, n++) {
+		if (guest_read(t, at & ~1ull, &next, sizeof(next)))
+			return n;
+		if (at != (uint64_t)h.list_op_pending && dead_owner(t, (at & ~1ull) + h.futex_offset, &value))
+			word(ctx, (at & ~1ull) + h.futex_offset, value);
+	}
+	at = (uint64_t)h.list_op_pending & ~1ull;
+	if (at && dead_owner(t, at + h.futex_offset, &value))
+		word(ctx, at + h.futex_offset, value);
+	return n;
+}
+
+static void publish_word(void *ctx, uint64_t at, uint32_t value)
+{
+	publish_part(ctx, PART_OUT, 0, at, &value, sizeof(value));
+}
+
 void shield_death_words(struct monitor *m, struct task *t)
 {
-	uint32_t zero = 0;
-
 	if (t->ctid)
-		publish_part(m, PART_OUT, 0, t->ctid, &zero, sizeof(zero));
+		publish_word(m, t->ctid, 0);
+	shield_robust_words(t, publish_word, m);
 }
 
 /* ---- late signals ---- */
