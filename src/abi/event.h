@@ -92,7 +92,7 @@ enum part_kind {
 	PART_FDS,        /* struct fd_info[]: descriptors open at the start */
 	PART_VECTORS,    /* floating point and vector registers (XSAVE), where needed */
 	PART_MASK,       /* the signal mask (8 bytes) in force */
-	PART_APPLY,      /* struct file_write: the call changed a file that the version has mapped */
+	PART_APPLY,      /* struct file_write, bytes: the call changed a file that the version has mapped */
 	PART_CWD,        /* the working directory, for people */
 	PART_SITES,      /* struct insn_at[]: instructions that were patched to traps */
 	PART_KINDS

@@ -181,10 +181,8 @@ int cmd_run(int argc, char **argv)
 	err = coordinate(&run, &out);
 	if (err)
 		die("cannot start: %s (tandem doctor tells what this machine allows)", strerror(-err));
-	if (out.failed) {
-		warn("cannot execute %s: %s", path, strerror(-out.failed));
-		status = out.failed == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
-	}
+	if (out.failed)
+		status = outcome_failed(&out, path);
 	if (o.report)
 		write_report(run.keep_fd, o.report, &o, &out);
 	if (o.divergence_exit >= 0 && json_array_size(out.divergences))

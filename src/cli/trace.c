@@ -169,9 +169,7 @@ int cmd_trace(int argc, char **argv)
 	if (o.count)
 		summary_show(&t.text, &t.summary);
 	flush_text(&t);
-	if (out.failed) {
-		warn("cannot execute %s: %s", spec.path, strerror(-out.failed));
-		status = EXIT_CANNOT_EXEC;
-	}
+	if (out.failed)
+		status = outcome_failed(&out, spec.path);
 	end_like(&out, status);
 }

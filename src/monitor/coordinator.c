@@ -4,7 +4,6 @@
 
 #include <asm/prctl.h>
 #include <dirent.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,6 +30,7 @@ struct version {
 	bool running;
 	bool diverged;
 	bool dropped;
+	bool killed;               /* its monitor was */
 };
 
 struct coordinator {
@@ -100,11 +100,10 @@ void config_init(struct config *cfg)
 
 /* ---- finding the program ---- */
 
+/* Not opened: that could be seen from outside. What kind of file it is shows when it is executed. */
 static int check_program(const char *path)
 {
-	unsigned char head[20];
 	struct stat st;
-	int fd, n;
 
 	if (stat(path, &st) < 0) {
 		warn("%s: %s", path, strerror(errno));
@@ -118,15 +117,8 @@ static int check_program(const char *path)
 		warn("%s: not executable: %s", path, strerror(S_ISREG(st.st_mode) ? errno : EACCES));
 		return EXIT_CANNOT_EXEC;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;              /* executable, not readable: the kernel decides */
-	n = read(fd, head, sizeof(head));
-	close(fd);
-	if (n < 20 || memcmp(head, ELFMAG, SELFMAG))
-		return 0;
-	if (head[EI_CLASS] != ELFCLASS64 || (head[18] | head[19] << 8) != EM_X86_64) {
-		warn("%s: not a 64-bit x86-64 executable: tandem runs no others", path);
+	if (access(path, R_OK) < 0) {
+		warn("%s: not readable: the kernel hides the memory of such a program from tandem", path);
 		return EXIT_CANNOT_EXEC;
 	}
 	return 0;
@@ -310,9 +302,10 @@ static void on_note(struct coordinator *c, const struct note *n)
 		on_divergence(c, n);
 		break;
 	case NOTE_FAILED:
-		if (!n->version)
+		if (!n->version) {
 			c->out->failed = n->value;
-		else
+			snprintf(c->out->why, sizeof(c->out->why), "%s", n->text);
+		} else
 			warn("version %u cannot be started: %s", n->version, strerror(-n->value));
 		break;
 	case NOTE_END:
@@ -398,7 +391,8 @@ static void monitor_gone(struct coordinator *c, int i, int status)
 		for (int k = 1; k < c->run->cfg->n; k++)
 			if (c->v[k].running)
 				kill(c->v[k].monitor, SIGKILL);
-	} else if (i && !v->dropped && WIFSIGNALED(status)) {
+	} else if (i && !v->dropped && WIFSIGNALED(status) && !c->out->lost) {
+		v->killed = true;
 		char *text = xasprintf("the monitor of version %d was killed: the others go on", i);
 
 		warn("%s", text);
@@ -492,6 +486,8 @@ static json_t *versions_json(struct coordinator *c)
 			exit = json_string("diverged");
 		else if (i && c->v[i].dropped)
 			exit = json_string("dropped");
+		else if (i && c->v[i].killed)
+			exit = json_string("killed");
 		else if (i && c->out->ended)
 			exit = json_integer(outcome_status(c->out));
 		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o, s:i, s:i}", "role", i ? "follower" : "leader",
@@ -546,6 +542,19 @@ int coordinate(struct run *run, struct outcome *ret)
 	stream_destroy(&c.stream);
 	free(c.v);
 	return err;
+}
+
+int outcome_failed(const struct outcome *o, const char *path)
+{
+	if (o->why[0]) {
+		warn("%s: %s (tandem doctor tells what this machine allows)", o->why, strerror(-o->failed));
+		return EXIT_TANDEM;
+	}
+	if (o->failed == -ENOEXEC)
+		warn("%s: not a program that can be run here: tandem runs 64-bit x86-64 executables and scripts", path);
+	else
+		warn("%s: %s", path, strerror(-o->failed));
+	return o->failed == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
 }
 
 void outcome_free(struct outcome *o)

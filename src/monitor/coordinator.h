@@ -13,6 +13,7 @@ struct outcome {
 	int root_status;           /* wait status of the leader's root process */
 	bool ended;                /* ... is known */
 	int failed;                /* the leader could not be started: -errno */
+	char why[128];             /* ... "": its program could not be executed; else what tandem lacks */
 	bool lost;                 /* the leader's monitor died */
 	json_t *divergences, *versions, *refused, *unknown, *warnings;
 	json_t *counts;            /* the leader's monitor's own, or NULL */
@@ -33,6 +34,8 @@ struct run {
 
 /* Runs all versions to their end. 0, or -errno when tandem itself could not. */
 int coordinate(struct run *run, struct outcome *ret);
+/* The leader could not be started: one line, and the exit status. */
+int outcome_failed(const struct outcome *o, const char *path);
 void outcome_free(struct outcome *o);
 /* End as the leader did (its signal, too); with `status` instead, unless that is negative. */
 _Noreturn void end_like(const struct outcome *o, int status);

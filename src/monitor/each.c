@@ -37,7 +37,7 @@ static int run_with(struct monitor *m, struct task *t, long nr, const uint64_t a
 static int each_brk(struct monitor *m, struct task *t, const struct event *e, int64_t *ret)
 {
 	struct mm *mm = t->p->mm;
-	uint64_t from = page_up(mm->brk), to = page_up(e->result);
+	uint64_t from = page_up(mm->brk), to = e ? page_up(e->result) : 0;
 	int err = 0;
 
 	if (mm->own_brk)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "abi/walk.h"
+#include "monitor/copies.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 
@@ -445,6 +446,8 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 	}
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "%s: %s", why, strerror(-err));
+	if (t->row->who & WRITES)
+		copy_apply(m, e);
 	if (!(e->flags & (EVF_EXEC | EVF_INT80)) && t->at != AT_RUNNING)
 		shield_note_call(t, e->result);
 	if (e->flags & EVF_RUNS && !(e->flags & EVF_MORE) && t->at != AT_RUNNING)
@@ -797,10 +800,12 @@ _Noreturn void follower_main(struct monitor *m)
 	struct task *t;
 	int err;
 
+	const char *why = "";
+
 	err = launch(m, &t);
 	monitor_let_go(m);
 	if (!err)
-		err = launch_to_exec(m, t);
+		err = launch_to_exec(m, t, &why);
 	if (err) {
 		stream_drop_consumer(m->s, m->consumer);
 		monitor_note(m, NOTE_FAILED, err, "");

@@ -47,14 +47,17 @@ static void restore_signals(const struct config *cfg)
 	sigprocmask(SIG_SETMASK, &cfg->sigmask, NULL);
 }
 
+/* What the child tells when it fails. */
+struct failure { int err; char why[96]; };
+
 static _Noreturn void child_main(struct monitor *m, int gate, int error)
 {
 	const struct version_spec *spec = &m->cfg->spec[m->version];
 	const char *path = spec->path;
 	bool rebuilt = m->version && !spec->other && !m->cfg->start_main;
 	static char stub[64];
+	struct failure f = {0, ""};
 	char byte;
-	int err;
 
 	while (read(gate, &byte, 1) < 0 && errno == EINTR)
 		;
@@ -81,12 +84,14 @@ static _Noreturn void child_main(struct monitor *m, int gate, int error)
 	restore_signals(m->cfg);
 	if (!(m->cfg->exposed & SRC_TSC))
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
-	err = install_filter();
-	if (!err) {
+	f.err = install_filter();
+	if (f.err) {
+		snprintf(f.why, sizeof(f.why), "seccomp filters (needed beside ptrace) do not work here");
+	} else {
 		execve(path, spec->argv, spec->envp);
-		err = -errno;
+		f.err = -errno;
 	}
-	(void)!write(error, &err, sizeof(err));
+	(void)!write(error, &f, sizeof(f));
 	_exit(EXIT_CANNOT_EXEC);
 }
 
@@ -125,9 +130,10 @@ int launch(struct monitor *m, struct task **ret)
 	return 0;
 }
 
-int launch_to_exec(struct monitor *m, struct task *t)
+int launch_to_exec(struct monitor *m, struct task *t, const char **ret_why)
 {
-	int status, how = PTRACE_CONT, err = 0;
+	struct failure f = {0, ""};
+	int status, how = PTRACE_CONT;
 	bool execed = false;
 
 	for (;;) {
@@ -137,10 +143,14 @@ int launch_to_exec(struct monitor *m, struct task *t)
 			return -errno;
 		}
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
-			if (read(m->exec_error, &err, sizeof(err)) != sizeof(err))
-				err = -ECHILD;
+			static char why[sizeof(f.why)];
+
+			if (read(m->exec_error, &f, sizeof(f)) != sizeof(f))
+				f.err = -ECHILD;
 			close(m->exec_error);
-			return err;
+			memcpy(why, f.why, sizeof(why));
+			*ret_why = why;
+			return f.err;
 		}
 		t->state = TASK_STOPPED;
 		t->regs_valid = false;

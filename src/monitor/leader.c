@@ -952,12 +952,18 @@ _Noreturn void leader_main(struct monitor *m)
 	int err, status;
 	pid_t tid;
 
+	const char *why = "ptrace does not work here";
+
 	err = launch(m, &t);
 	monitor_let_go(m);
 	if (!err)
-		err = launch_to_exec(m, t);
+		err = launch_to_exec(m, t, &why);
+	if (!err && task_regs(t) == 0 && t->regs.cs != 0x33) {
+		kill(t->tid, SIGKILL);
+		err = -ENOEXEC;
+	}
 	if (err) {
-		monitor_note(m, NOTE_FAILED, err, "");
+		monitor_note(m, NOTE_FAILED, err, why);
 		stream_close(m->s);
 		_exit(EXIT_TANDEM);
 	}

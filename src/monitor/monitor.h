@@ -113,8 +113,8 @@ _Noreturn void follower_main(struct monitor *m);
 
 /* launch.c: fork the version's root, stopped under ptrace, with its seccomp filter. 0 or -errno. */
 int launch(struct monitor *m, struct task **ret);
-/* Run the stopped root up to its successful exec. -errno of the exec when that fails. */
-int launch_to_exec(struct monitor *m, struct task *t);
+/* Run the stopped root up to its successful exec. -errno, and *ret_why: "" when it was the exec that failed. */
+int launch_to_exec(struct monitor *m, struct task *t, const char **ret_why);
 
 /* monitor.c */
 /* The next stop: from the stash, or from waitpid (block: wait; interrupted by the tick: 0). */

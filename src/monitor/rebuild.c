@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "monitor/copies.h"
 #include "monitor/follower.h"
 #include "monitor/shields/shields.h"
 
@@ -575,7 +576,7 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 	char path[64], old[64];
 	bool first = true;
 	int64_t fd, closed;
-	int err;
+	int err, own_fd, how = O_RDONLY;
 
 	*ret_why = "the file of a mapping";
 	if (!id)
@@ -592,13 +593,18 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 	if ((err = task_regs(t)))
 		return err;
 	scratch = (t->regs.rsp - 256) & ~15ull;
+	map.shared = (flags & MAP_TYPE) != MAP_PRIVATE;
 	snprintf(path, sizeof(path), "/proc/%u/fd/%u", m->s->ring.h->producer, id->store);
+	if (map.shared) {
+		/* Writes to a shared mapping stay in this version. */
+		if ((own_fd = copy_shared(m, id)) < 0)
+			return own_fd;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), own_fd);
+		how = O_RDWR;
+	}
 	if ((err = guest_read(t, scratch, old, sizeof(old))) || (err = guest_write(t, scratch, path, sizeof(path))))
 		return err;
-	/* Writes to a shared mapping stay in this version. */
-	if ((flags & MAP_TYPE) != MAP_PRIVATE)
-		flags = (flags & ~(uint64_t)MAP_TYPE) | MAP_PRIVATE;
-	err = instead(m, t, &first, &fd, SYS_open, scratch, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
+	err = instead(m, t, &first, &fd, SYS_open, scratch, how | O_CLOEXEC, 0, 0, 0, 0);
 	guest_write(t, scratch, old, sizeof(old));
 	if (!err && fd < 0)
 		err = fd;

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "monitor/publish.h"
+#include "show/names.h"
 
 /* Kept files beyond this many are forgotten, the longest unused first, once all followers have passed. */
 #define STORE_MAX 512
@@ -22,10 +24,15 @@ struct kept {
 	struct range *range;
 	int nrange;
 	uint64_t last_pos;     /* of the stream, when it was last named */
+	bool hot;              /* was changed so shortly before that its times may not tell of another change */
 };
+
+/* Time stamps are as coarse as the kernel's tick. */
+#define HOT_NS 50000000
 
 static struct kept *kept[STORE_MAX];
 static int nkept;
+static uint64_t generation;    /* grows with each file that is kept */
 
 static int64_t stamp(const struct timespec *t)
 {
@@ -68,7 +75,8 @@ static struct kept *find(struct monitor *m, const struct file_id *id)
 	int fd;
 
 	for (int i = 0; i < nkept; i++)
-		if (same(&kept[i]->id, id))
+		/* Ranges of one event were read at one moment. */
+		if ((!kept[i]->hot || kept[i]->last_pos == m->s->ring.h->head) && same(&kept[i]->id, id))
 			return kept[i];
 	if (nkept == STORE_MAX && !make_room(m))
 		return NULL;
@@ -82,6 +90,8 @@ static struct kept *find(struct monitor *m, const struct file_id *id)
 	k = xcalloc(1, sizeof(*k));
 	k->id = *id;
 	k->id.store = fd;
+	k->hot = (int64_t)now_wall() - max_of(id->ctime, id->mtime) < HOT_NS;
+	generation++;
 	kept[nkept++] = k;
 	return k;
 }
@@ -174,6 +184,135 @@ void store_fd_names(struct monitor *m, struct task *t, int64_t result)
 			publish_fd_name(m, t, i + 1, t->args[i]);
 	if (t->row->returns == R_FD && result >= 0)
 		publish_fd_name(m, t, 0, result);
+}
+
+/* ---- calls that change a kept file ---- */
+
+static bool is_kept(const struct stat *st)
+{
+	for (int i = 0; i < nkept; i++)
+		if (kept[i]->id.dev == st->st_dev && kept[i]->id.ino == st->st_ino)
+			return true;
+	return false;
+}
+
+/* Whether the descriptor names a file that somebody has mapped. Remembered per process, since looking costs
+ * as much as a small write. */
+static bool names_kept(struct process *p, int fd, struct stat *st)
+{
+	char path[64];
+	uint64_t bit = 1ull << (fd & 63);
+
+	if (p->fd_generation != generation) {
+		memset(p->fdknown, 0, sizeof(p->fdknown));
+		p->fd_generation = generation;
+	}
+	if (fd < 0 || (fd < 1024 && p->fdknown[fd / 64] & bit))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", p->pid, fd);
+	if (stat(path, st) < 0)
+		return false;
+	if (S_ISREG(st->st_mode) && is_kept(st))
+		return true;
+	if (fd < 1024)
+		p->fdknown[fd / 64] |= bit;
+	return false;
+}
+
+void store_forget_fds(struct task *t, int64_t result)
+{
+	struct process *p = t->p;
+	int fd = t->row->who & ENDFD ? (int)t->args[0] : (int)result;
+
+	switch (t->nr) {
+	case SYS_pipe: case SYS_pipe2: case SYS_socketpair: case SYS_recvmsg: case SYS_recvmmsg: case SYS_close_range:
+		memset(p->fdknown, 0, sizeof(p->fdknown));
+		return;
+	}
+	if (t->row->who & (NEWFD | ENDFD) && fd >= 0 && fd < 1024)
+		p->fdknown[fd / 64] &= ~(1ull << (fd & 63));
+}
+
+static int64_t file_position(struct task *t, int fd)
+{
+	char path[64], text[256];
+	long long pos = -1;
+	ssize_t n;
+	int f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", t->p->pid, fd);
+	f = open(path, O_RDONLY | O_CLOEXEC);
+	n = f < 0 ? -1 : read(f, text, sizeof(text) - 1);
+	if (f >= 0)
+		close(f);
+	text[max_of(n, (ssize_t)0)] = 0;
+	sscanf(text, "pos: %lld", &pos);
+	return pos;
+}
+
+/* The bytes that were written, out of the program's buffers. */
+struct written { struct task *t; char *at; uint64_t left; };
+
+static int take_written(void *ctx, const struct extent *x)
+{
+	struct written *w = ctx;
+	uint64_t n = min_of(x->len, w->left);
+
+	if (x->kind != K_BUF)
+		return 0;
+	guest_read(w->t, x->addr, w->at, n);
+	w->at += n;
+	w->left -= n;
+	return 0;
+}
+
+static int read_written(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	struct written *w = ctx;
+
+	return guest_read(w->t, addr, buf, len);
+}
+
+static void publish_write(struct monitor *m, struct task *t, const struct stat *st, int64_t offset, uint64_t len)
+{
+	struct file_write *w = publish_part(m, PART_APPLY, 0, 0, NULL, sizeof(*w) + len);
+	struct written out = {t, (char *)(w + 1), len};
+	struct walk walk = {.row = t->row, .args = t->args, .read = read_written, .visit = take_written, .ctx = &out};
+
+	*w = (struct file_write){st->st_dev, st->st_ino, offset, len};
+	walk_entry(&walk);
+}
+
+void store_changed(struct monitor *m, struct task *t, int64_t result)
+{
+	struct file_write cut;
+	struct stat st;
+	int64_t at;
+
+	if (m->cfg->n < 2 || !names_kept(t->p, t->args[0], &st))
+		return;
+	switch (t->nr) {
+	case SYS_ftruncate:
+		cut = (struct file_write){st.st_dev, st.st_ino, t->args[1], ~0ull};
+		publish_part(m, PART_APPLY, 0, 0, &cut, sizeof(cut));
+		return;
+	case SYS_write: case SYS_writev:
+		at = file_position(t, t->args[0]) - result;
+		break;
+	case SYS_pwrite64: case SYS_pwritev: case SYS_pwritev2:
+		at = t->args[3];
+		break;
+	default:
+		at = -1;
+	}
+	if (result <= 0)
+		return;
+	if (at < 0 || result > 4 << 20) {
+		monitor_notef(m, NOTE_WARNING, t->nr, "%s changes a file that is mapped in a way that followers do not see",
+		              call_name(t->nr, 0) ? call_name(t->nr, 0) : "a call");
+		return;
+	}
+	publish_write(m, t, &st, at, result);
 }
 
 /* ---- images ---- */

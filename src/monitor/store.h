@@ -19,6 +19,11 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 /* Append PART_FILE with the identity and the path to the event being built. */
 void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg);
 
+/* A call of the class WRITES has returned: if it changed a kept file, append PART_APPLY. */
+void store_changed(struct monitor *m, struct task *t, int64_t result);
+/* A call has opened or closed descriptors: what is remembered of them is void. */
+void store_forget_fds(struct task *t, int64_t result);
+
 /* The names behind the descriptors among t's arguments (and its result), as PART_NAMEs. */
 void store_fd_names(struct monitor *m, struct task *t, int64_t result);
 

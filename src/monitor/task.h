@@ -63,8 +63,8 @@ struct process {
 	uint8_t segv_action[32];       /* ... as rt_sigaction was given it */
 	bool undumpable;               /* what the program asked for; the kernel was not told */
 	struct patch_set *patches;     /* instructions patched to traps, by address */
-	uint64_t fdknown[16];          /* leader: bit per descriptor < 1024: `fdstore` is valid */
-	uint64_t fdmapped[16];         /* leader: ... and it names a file that is mapped */
+	uint64_t fdknown[16];          /* leader: bit per descriptor < 1024: names no file that is kept */
+	uint64_t fd_generation;        /* ... as of when */
 };
 
 enum task_state { TASK_NEW, TASK_RUNNING, TASK_STOPPED, TASK_DEAD };

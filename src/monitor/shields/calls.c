@@ -232,6 +232,11 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 
 void shield_parts(struct monitor *m, struct task *t, int64_t result)
 {
+	if (t->row->who & WRITES)
+		store_changed(m, t, result);
+	if (t->row->who & (NEWFD | ENDFD) || t->nr == SYS_pipe || t->nr == SYS_pipe2 || t->nr == SYS_socketpair ||
+	    t->nr == SYS_recvmsg || t->nr == SYS_recvmmsg || t->nr == SYS_close_range)
+		store_forget_fds(t, result);
 	if (t->nr == SYS_mmap && !(t->call_flags & EVF_INT80) && (result > 0 || result < -4095))
 		part_mapping(m, t, result);
 }
