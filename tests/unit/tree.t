@@ -36,7 +36,7 @@ is_empty "... without relocations" "$(readelf -rW "$dir/abi.so" 2>&1 | grep -v -
 is_empty "... and without data that it writes" \
     "$(readelf -SW "$dir/abi.so" 2>&1 | grep -E ' \.(data|bss|tdata|tbss|init_array) ' | grep -v ' 000000 00 ')"
 
-page=$(sed 's/\\-/-/g' man/tandem.1)
+page=$(sed 's/Fl Fl /--/g; s/Fl /-/g' man/tandem.1)
 for command in run trace doctor; do
     options=$("$tandem" $command --help | grep -oE '^ +(-[a-zA-Z?])?,? *(--[a-z-]+)?' | grep -oE -- '-[-a-zA-Z]+' | sort -u)
     missing=
