@@ -50,5 +50,11 @@ for command in run trace doctor; do
     is_empty "every option of tandem $command is written down" "$missing"
 done
 
+missing=
+for name in $(grep -oE '\b(EV|EVF|PART|PARTF)_[A-Z0-9]+' src/abi/event.h | grep -vE '_(TYPES|KINDS|VERSION)$' | sort -u); do
+    grep -q "\b$name\b" doc/event-format.md || missing+="$name "
+done
+is_empty "doc/event-format.md knows every event, flag and part" "$missing"
+
 echo "1..$n"
 exit $failed
