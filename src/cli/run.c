@@ -16,8 +16,13 @@ struct run_options {
 	struct config cfg;
 	int copies;
 	bool copies_given;
-	char *with[RING_CONSUMERS];      /* executables of other versions */
-	int nwith;
+	struct other {
+		char *exe;               /* --with: another executable, or NULL */
+		char **argv;             /* --with-cmd: another command line, or NULL */
+		char **env;              /* --env: settings on top of ours, NULL-terminated */
+		int nenv;
+	} other[8];
+	int nother;
 	const char *report;
 	int divergence_exit;             /* -1: as the leader */
 	bool verbose;
@@ -26,6 +31,8 @@ struct run_options {
 static const struct argp_option options[] = {
 	{NULL, 'n', "N", 0, "run N versions of the program (2 to 8; default 2)", 0},
 	{"with", OPT_WITH, "EXE", 0, "add a version that runs EXE with the same arguments", 0},
+	{"with-cmd", OPT_WITH_CMD, "COMMAND", 0, "add a version that runs another command line (quotes as in a shell)", 0},
+	{"env", OPT_ENV, "NAME=VALUE", 0, "set a variable for the version of the last --with or --with-cmd", 0},
 	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields away: vdso, pid, tsc, cpuid, rand, cpu, auxv, aslr, rseq, uninit", 0},
 	{"report", OPT_REPORT, "FILE", 0, "write the outcome as JSON", 0},
 	{"divergence-exit", OPT_DIVERGENCE_EXIT, "N", 0, "end with status N when a version diverged", 0},
@@ -58,6 +65,86 @@ static bool second_word(const char *text, const char *option, const char *a, con
 	return !strcmp(text, b);
 }
 
+static struct other *another(struct run_options *o)
+{
+	if (o->nother == 7)
+		usage_error("run", "at most 8 versions");
+	return &o->other[o->nother++];
+}
+
+static void add_env(struct run_options *o, char *setting)
+{
+	struct other *v = &o->other[o->nother - 1];
+
+	if (!o->nother)
+		usage_error("run", "--env belongs behind the --with or --with-cmd that it is for");
+	if (!strchr(setting, '=') || setting[0] == '=')
+		usage_error("run", "--env takes NAME=VALUE, not '%s'", setting);
+	v->env = xrealloc(v->env, (v->nenv + 2) * sizeof(*v->env));
+	v->env[v->nenv++] = setting;
+	v->env[v->nenv] = NULL;
+}
+
+/* Blanks part words; '...', "..." and \\x keep them together. */
+static char **split_words(const char *text)
+{
+	char **words = NULL, quote = 0;
+	struct buf word = {0};
+	bool any = false;
+	int n = 0;
+
+	for (const char *p = text;; p++) {
+		if (!*p && quote)
+			usage_error("run", "--with-cmd: a quote is not closed in '%s'", text);
+		if (!*p || (!quote && (*p == ' ' || *p == '\t' || *p == '\n'))) {
+			if (any) {
+				words = xrealloc(words, (n + 2) * sizeof(*words));
+				words[n++] = xstrdup(word.at ? word.at : "");
+				words[n] = NULL;
+			}
+			buf_clear(&word);
+			any = false;
+			if (!*p)
+				break;
+			continue;
+		}
+		any = true;
+		if (quote ? *p == quote : *p == '\'' || *p == '"')
+			quote = quote ? 0 : *p;
+		else if (*p == '\\' && quote != '\'' && p[1])
+			buf_putc(&word, *++p);
+		else
+			buf_putc(&word, *p);
+	}
+	buf_free(&word);
+	if (!n)
+		usage_error("run", "--with-cmd: no command in '%s'", text);
+	return words;
+}
+
+/* Our environment with a version's own settings. */
+static char **environment(const struct other *v)
+{
+	extern char **environ;
+	char **env;
+	int n = 0;
+
+	while (environ[n])
+		n++;
+	env = xcalloc(n + v->nenv + 1, sizeof(*env));
+	memcpy(env, environ, n * sizeof(*env));
+	for (int i = 0; i < v->nenv; i++) {
+		size_t name = strcspn(v->env[i], "=") + 1;
+		int k = 0;
+
+		while (k < n && strncmp(env[k], v->env[i], name))
+			k++;
+		env[k] = v->env[i];
+		n = max_of(n, k + 1);
+	}
+	return env;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct run_options *o = state->input;
@@ -68,11 +155,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->copies_given = true;
 		break;
 	case 'v': o->verbose = true; break;
-	case OPT_WITH:
-		if (o->nwith == 7)
-			usage_error("run", "at most 8 versions");
-		o->with[o->nwith++] = arg;
-		break;
+	case OPT_WITH:     another(o)->exe = arg; break;
+	case OPT_WITH_CMD: another(o)->argv = split_words(arg); break;
+	case OPT_ENV:      add_env(o, arg); break;
 	case OPT_EXPOSE:          o->cfg.exposed |= parse_sources(arg); break;
 	case OPT_REPORT:          o->report = arg; break;
 	case OPT_DIVERGENCE_EXIT: o->divergence_exit = number(arg, "--divergence-exit", 0, 255); break;
@@ -140,20 +225,22 @@ static void set_versions(struct run_options *o, char **argv, char *path)
 	extern char **environ;
 	int err;
 
-	o->cfg.n = o->copies + o->nwith;
+	o->cfg.n = o->copies + o->nother;
 	if (o->cfg.n > 8)
 		usage_error("run", "at most 8 versions, not %d", o->cfg.n);
 	o->cfg.spec = xcalloc(o->cfg.n, sizeof(*o->cfg.spec));
 	for (int i = 0; i < o->cfg.n; i++) {
 		struct version_spec *s = &o->cfg.spec[i];
+		const struct other *v = &o->other[i - o->copies];
 
-		s->path = path;
-		s->argv = argv;
-		s->envp = environ;
+		*s = (struct version_spec){path, argv, environ, false};
 		if (i < o->copies)
 			continue;
 		s->other = true;
-		if ((err = find_program(o->with[i - o->copies], &s->path)))
+		s->envp = environment(v);
+		if (v->argv)
+			s->argv = v->argv;
+		if ((err = find_program(v->exe ? v->exe : s->argv[0], &s->path)))
 			exit(err);
 	}
 }
@@ -170,7 +257,7 @@ int cmd_run(int argc, char **argv)
 	parse_options(&argp, argc, argv, &rest, &o);
 	if (rest >= argc)
 		usage_error("run", "no program was given");
-	if (o.nwith && !o.copies_given)
+	if (o.nother && !o.copies_given)
 		o.copies = 1;
 	if ((err = find_program(argv[rest], &path)))
 		return err;

@@ -126,13 +126,33 @@ static void apply_private(struct task *t, const struct mapping *map, uint64_t of
 	}
 }
 
+/* What a private mapping shows behind the new end: zeros up to the end of the page. (Beyond that page the leader
+ * would get SIGBUS; a program that lives does not look there.) */
+static void cut_private(struct task *t, const struct mapping *map, uint64_t offset)
+{
+	static const char zero[4096];
+	uint64_t end = map->offset + (map->end - map->start);
+
+	for (uint64_t at = max_of(offset, map->offset); at < end;) {
+		uint64_t n = min_of(end - at, 4096 - at % 4096);
+
+		apply_private(t, map, at, zero, n);
+		at += n;
+	}
+}
+
 static void apply_to_task(struct task *t, const struct file_write *w, const char *data)
 {
 	const struct mm *mm = t->p->mm;
 
-	for (int i = 0; i < mm->nmap; i++)
-		if (mm->map[i].dev == w->dev && mm->map[i].ino == w->ino && !mm->map[i].shared)
+	for (int i = 0; i < mm->nmap; i++) {
+		if (mm->map[i].dev != w->dev || mm->map[i].ino != w->ino || mm->map[i].shared)
+			continue;
+		if (w->len == ~0ull)
+			cut_private(t, &mm->map[i], w->offset);
+		else
 			apply_private(t, &mm->map[i], w->offset, data, w->len);
+	}
 }
 
 static void apply(struct monitor *m, const struct file_write *w, const char *data)
@@ -141,9 +161,7 @@ static void apply(struct monitor *m, const struct file_write *w, const char *dat
 
 	if (c && w->len == ~0ull)
 		(void)!ftruncate(c->fd, w->offset);
-	if (w->len == ~0ull)
-		return;
-	if (c)
+	else if (c)
 		(void)!pwrite(c->fd, data, w->len, w->offset);
 	/* One task of each address space will do. */
 	for (size_t i = 0; i < countof(m->hash); i++)

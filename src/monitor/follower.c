@@ -436,9 +436,11 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 		err = rebuild_exec(m, t, e, &why);
 	else if (e->flags & EVF_BIRTH)
 		err = each_birth(m, t, e, &why);
-	else if (restarts(e->result))
+	else if (restarts(e->result)) {
+		/* nanosleep writes its remainder although it is not done. */
+		follower_scatter(m, t, e);
 		keep_result(t, e->result);
-	else if (runs_each(m, t, e))
+	} else if (runs_each(m, t, e))
 		execute_each(m, t, e);
 	else {
 		follower_scatter(m, t, e);
@@ -446,7 +448,7 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 	}
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "%s: %s", why, strerror(-err));
-	if (t->row->who & WRITES)
+	if (t->row->who & (WRITES | NEWFD) || t->nr == SYS_truncate)
 		copy_apply(m, e);
 	if (!(e->flags & (EVF_EXEC | EVF_INT80)) && t->at != AT_RUNNING)
 		shield_note_call(t, e->result);

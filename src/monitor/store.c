@@ -283,9 +283,35 @@ static void publish_write(struct monitor *m, struct task *t, const struct stat *
 	walk_entry(&walk);
 }
 
+static void publish_cut(struct monitor *m, const struct stat *st, uint64_t size)
+{
+	struct file_write cut = {st->st_dev, st->st_ino, size, ~0ull};
+
+	publish_part(m, PART_APPLY, 0, 0, &cut, sizeof(cut));
+}
+
+void store_truncated(struct monitor *m, struct task *t, int64_t result)
+{
+	char path[4096], where[4200];
+	struct stat st;
+	size_t n;
+
+	if (m->cfg->n < 2 || !nkept || result < 0)
+		return;
+	if (t->nr != SYS_truncate) {
+		if (names_kept(t->p, result, &st))
+			publish_cut(m, &st, 0);
+		return;
+	}
+	n = guest_read_some(t, t->args[0], path, sizeof(path) - 1);
+	path[n] = 0;
+	snprintf(where, sizeof(where), "/proc/%d/%s/%s", t->tid, path[0] == '/' ? "root" : "cwd", path);
+	if (stat(where, &st) == 0 && is_kept(&st))
+		publish_cut(m, &st, t->args[1]);
+}
+
 void store_changed(struct monitor *m, struct task *t, int64_t result)
 {
-	struct file_write cut;
 	struct stat st;
 	int64_t at;
 
@@ -293,8 +319,8 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 		return;
 	switch (t->nr) {
 	case SYS_ftruncate:
-		cut = (struct file_write){st.st_dev, st.st_ino, t->args[1], ~0ull};
-		publish_part(m, PART_APPLY, 0, 0, &cut, sizeof(cut));
+		if (!result)
+			publish_cut(m, &st, t->args[1]);
 		return;
 	case SYS_write: case SYS_writev:
 		at = file_position(t, t->args[0]) - result;

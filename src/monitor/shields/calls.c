@@ -1,6 +1,7 @@
 /* calls.c - calls whose answer, or whose traces in the monitor's books, are tandem's own business. */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,14 +232,49 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	shield_patch_mapping(m, t, &map);
 }
 
+static bool truncates(const struct task *t)
+{
+	switch (t->nr) {
+	case SYS_open:     return t->args[1] & O_TRUNC;
+	case SYS_openat:   return t->args[2] & O_TRUNC;
+	case SYS_creat:
+	case SYS_openat2:
+	case SYS_truncate: return true;
+	}
+	return false;
+}
+
+/* The other side of process_vm_writev is no output of the table's, but where it is our own memory it is one. */
+static void parts_vm_write(struct monitor *m, struct task *t, int64_t left)
+{
+	struct iovec to;
+
+	if (left > 0 && (pid_t)t->args[0] != t->p->pid && task_by_tid(m, t->args[0]))
+		publish_event(m)->flags |= EVF_UNKNOWN;
+	if ((pid_t)t->args[0] != t->p->pid)
+		return;
+	for (uint64_t i = 0; i < min_of(t->args[4], (uint64_t)1024) && left > 0; i++) {
+		if (guest_read(t, t->args[3] + i * sizeof(to), &to, sizeof(to)))
+			return;
+		publish_guest(m, t, PART_OUT, 0, (uint64_t)to.iov_base, min_of(to.iov_len, (size_t)left));
+		left -= to.iov_len;
+	}
+}
+
 void shield_parts(struct monitor *m, struct task *t, int64_t result)
 {
+	if (t->call_flags & EVF_INT80)
+		return;
+	if (truncates(t))
+		store_truncated(m, t, result);
+	if (t->nr == SYS_process_vm_writev)
+		parts_vm_write(m, t, result);
 	if (t->row->who & WRITES)
 		store_changed(m, t, result);
 	if (t->row->who & (NEWFD | ENDFD) || t->nr == SYS_pipe || t->nr == SYS_pipe2 || t->nr == SYS_socketpair ||
 	    t->nr == SYS_recvmsg || t->nr == SYS_recvmmsg || t->nr == SYS_close_range)
 		store_forget_fds(t, result);
-	if (t->nr == SYS_mmap && !(t->call_flags & EVF_INT80) && (result > 0 || result < -4095))
+	if (t->nr == SYS_mmap && (result > 0 || result < -4095))
 		part_mapping(m, t, result);
 }
 
