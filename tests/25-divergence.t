@@ -36,6 +36,10 @@ follower_at() {
     return 1
 }
 
+# The last few events before it are told, too.
+part output
+like "before a divergence: what happened before" "$(<"$T/tandem.stderr")" 'event [0-9]+, task 1: '
+
 said call 'call' '^getuid$' '^getgid$' call
 said argument 'argument' '^close$' '^close$' argument
 is "... the argument that differs" "$(report '.divergences[0].difference | "\(.leader) \(.follower)"')" "100 101"
@@ -96,5 +100,16 @@ ok "... agrees" agreed
 tandem_run -n 1 --with-cmd "$P/parting-0 exit" --report="$T/report.json" -- "$P/parting-0" status >/dev/null 2>&1
 is "--with-cmd with another word: the leader's status" "$?" 3
 is "... parts" "$(report '.divergences | length')" 1
+
+# An environment of its own.
+export V=one
+tandem_run -n 1 --with /usr/bin/printenv --env V=one --report="$T/report.json" -- printenv V >"$T/tandem.stdout" 2>&1
+is "--env with the same value" "$(<"$T/tandem.stdout")" one
+ok "... agrees" agreed
+tandem_run -n 1 --with /usr/bin/printenv --env V=two --report="$T/report.json" -- printenv V >"$T/tandem.stdout" 2>/dev/null
+is "--env with another value: the leader's is its own" "$(<"$T/tandem.stdout")" one
+is "... parts where it is written" "$(report '.divergences | map(.leader.call) | join(" ")')" write
+tandem_run -n 2 --with /usr/bin/printenv --env V=two --report="$T/report.json" -- printenv V >/dev/null 2>&1
+is "... and only the version that it was meant for" "$(report '.divergences | map(.version) | join(" ")')" 2
 
 done_testing

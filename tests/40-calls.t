@@ -39,6 +39,16 @@ ok "... output as natively" cmp -s "$T/native.stdout" "$T/tandem.stdout"
 is "... no divergence but the one that says unsupported" "$(report '[.divergences[] | select(.kind != "unsupported")] | length')" 0
 ok "... the report names the unknown ones" test "$(report '.unknown | length')" -gt 0
 
+# More versions than two.
+run_options="-n 5"
+same "five versions: births" "$P/call-birth"
+same "five versions: signals" "$P/call-signal"
+same "five versions: memory" "$P/call-memory"
+run_options="-n 8"
+same "eight versions: a pipeline" sh -c 'seq 1 2000 | grep 7 | sort -r | md5sum'
+same "eight versions: interrupted calls" "$P/call-restart"
+run_options=
+
 # Limits that the program lives with.
 same "an unlimited stack" sh -c 'ulimit -s unlimited; exec "$1"' sh "$P/call-signal"
 same "a small stack" sh -c 'ulimit -s 8192; exec "$1" 3 1' sh "$P/ticker"

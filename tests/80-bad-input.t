@@ -57,6 +57,12 @@ refused "an unknown source" 125 'nonsense' run --expose=nonsense -- true
 refused "one unknown source of two" 125 'nonsense' run --expose=pid,nonsense -- true
 refused "no source" 125 '' run --expose= -- true
 refused "an unknown engine" 125 'magic' run --engine=magic -- true
+refused "a ring of nothing" 125 'ring' run --ring=0 -- true
+refused "a ring of words" 125 'ring' run --ring=large -- true
+refused "a stack of words" 125 'stack' run --stack=deep -- true
+refused "--env without a version of its own" 125 'env' run --env=A=1 -- true
+refused "an empty command line" 125 '' run --with-cmd= -- true
+refused "a command line with an open quote" 125 '' run --with-cmd="echo 'x" -- true
 refused "an unknown answer to a divergence" 125 'shrug' run --on-divergence=shrug -- true
 refused "a divergence status of 256" 125 '256' run --divergence-exit=256 -- true
 refused "an unknown --when-full" 125 'cry' run --when-full=cry -- true
