@@ -31,6 +31,8 @@ SRC     := $(wildcard src/abi/*.c src/base/*.c src/monitor/*.c src/monitor/*/*.c
 OBJ     := $(SRC:%.c=$(B)/%.o)
 UNITS   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c tests/unit/fuzz_*.c))
 
+MAKEFLAGS += --no-print-directory
+
 # ---- building ----
 
 all: $(B)/tandem

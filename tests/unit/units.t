@@ -25,7 +25,7 @@ unit() {
         'ok '*)     : $((++seen)); result yes "$name: ${line#* - }" ;;
         'not ok '*) : $((++seen)); result no "$name: ${line#* - }" ;;
         1..*)       planned=${line#1..} ;;
-        *)          echo "# $name: $line" ;;
+        *)          echo "# $name: ${line#\# }" ;;
         esac
     done <"$out"
     good=no

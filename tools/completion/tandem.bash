@@ -21,10 +21,12 @@ _tandem()
                 at=$((i + 1))
                 break
                 ;;
-            -n | -o | -e | -s | --with | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | \
+            -n | -o | -e | -s | --with | --with-cmd | --env | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | \
                 --start | --stack | --ring | --fault)
-                [[ ${COMP_WORDS[i + 1]} != "=" ]] || ((i++))
+                [[ ${COMP_WORDS[i + 1]-} != "=" ]] || ((i++))
                 ((i++))
+                # --env=NAME=VALUE
+                while [[ ${COMP_WORDS[i + 1]-} == "=" ]]; do ((i += 2)); done
                 ;;
             -*) ;;
             *)
@@ -65,7 +67,8 @@ _tandem()
         COMPREPLY=($(compgen -P "$cut" -W 'file network process memory signal time random' -- "${word##*,}"))
         return
         ;;
-    run:-n | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p) return ;;
+    run:--env) compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -e -S = -- "$word")) && return ;;
+    run:-n | run:--with-cmd | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p) return ;;
     esac
 
     if ((COMP_CWORD == 1)); then
@@ -74,7 +77,7 @@ _tandem()
     fi
     case $command in
     run)
-        COMPREPLY=($(compgen -W '-n -v --with= --expose= --report= --divergence-exit= --on-divergence= --when-full= --engine=
+        COMPREPLY=($(compgen -W '-n -v --with= --with-cmd= --env= --expose= --report= --divergence-exit= --on-divergence= --when-full= --engine=
             --start= --stack= --ring= --fault= --verbose --help --' -- "$word"))
         ;;
     trace)
