@@ -174,7 +174,9 @@ void nap_ns(uint64_t ns)
 {
 	struct timespec t = {ns / 1000000000u, ns % 1000000000u};
 
-	syscall(SYS_nanosleep, &t, NULL);
+	/* A tick interrupts it; what remains is slept as well. */
+	while (syscall(SYS_nanosleep, &t, &t) < 0 && errno == EINTR)
+		;
 }
 
 int write_all(int fd, const void *data, size_t len)

@@ -502,6 +502,19 @@ static void leave_mm(struct monitor *m, struct task *t)
 	mm_put(mm);
 }
 
+/* After the image is published, or the breakpoint would be part of it. */
+static void set_mark(struct monitor *m)
+{
+	struct task *t = task_by_id(m, 1);
+	static bool done;
+
+	if (done || !start_marked(m->cfg))
+		return;
+	done = true;
+	if (start_set(m, t, m->cfg->spec[0].path))
+		monitor_note(m, NOTE_WARNING, 0, "the leader's executable has no symbol main: other versions cannot start");
+}
+
 static void on_exec_done(struct monitor *m, struct task *t)
 {
 	struct event *e;
@@ -530,6 +543,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	t->p->segv_ignored = task_sig_state(t, &s) == 0 && (s.ignored & sig_bit(SIGSEGV));
 	t->ctid = t->robust = 0;
 	t->execing = false;
+	set_mark(m);
 	go_user(t);
 	leave_mm(m, t);
 }
@@ -916,8 +930,6 @@ static void first_exec(struct monitor *m, struct task *t)
 	t->entered = now_wall();
 	capture_root_exec(m, t);
 	t->execing = true;
-	if (start_marked(m->cfg) && start_set(m, t, m->cfg->spec[0].path))
-		monitor_note(m, NOTE_WARNING, 0, "the leader's executable has no symbol main: other versions cannot start");
 	on_exec_done(m, t);
 }
 

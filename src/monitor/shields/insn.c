@@ -954,10 +954,49 @@ static int span_order(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* A static program has .eh_frame, but no header that tells where. The first thing in it is the CIE of the C
+ * start code, always the same but for its padding: version 1, "zR", code and data factors 1 and -8, return
+ * address in register 16, pc-relative 4-byte pointers. */
+static bool find_cie(struct scan *s, uint64_t from, uint64_t len)
+{
+	static const uint8_t cie[] = {0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 0x10, 1, 0x1b};
+	uint8_t bytes[4096 + sizeof(cie)];
+
+	for (uint64_t at = 0; at + sizeof(bytes) <= len; at += 4096) {
+		if (!mem_read(s, from + at, bytes, sizeof(bytes)))
+			return false;
+		for (size_t i = 4; i < 4096; i += 4) {
+			if (memcmp(bytes + i, cie, sizeof(cie)))
+				continue;
+			s->eh_frame = from + at + i - 4;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void find_eh_frame(struct scan *s)
+{
+	const struct insn_source *src = s->src;
+	Elf64_Ehdr e;
+	Elf64_Phdr ph;
+
+	if (!src->ehdr || !mem_read(s, src->ehdr, &e, sizeof(e)) || memcmp(e.e_ident, ELFMAG, SELFMAG))
+		return;
+	for (int i = 0; i < e.e_phnum && e.e_phentsize == sizeof(ph); i++) {
+		if (!mem_read(s, src->ehdr + e.e_phoff + (uint64_t)i * sizeof(ph), &ph, sizeof(ph)))
+			return;
+		if (ph.p_type == PT_LOAD && ph.p_flags == PF_R && find_cie(s, ph.p_vaddr + src->bias, ph.p_memsz))
+			return;
+	}
+}
+
 static void spans_read(struct scan *s)
 {
 	spans_from_file(s);
 	spans_from_dynamic(s);
+	if (!s->nfde && !s->eh_frame)
+		find_eh_frame(s);
 	if (!s->nfde)
 		spans_from_eh_frame(s);
 	if (s->nspan)

@@ -150,26 +150,6 @@ static uint64_t object_start(const struct mm *mm, const struct mapping *map)
 	return 0;
 }
 
-/* An object without unwind tables in memory tells its functions only in its symbol table, in the file.
- * Opening it can be seen (inotify), so that is done only where something would be missed. */
-static void scan_with_file(struct task *t, const struct mapping *map, struct insn_source *src, unsigned kinds,
-                           struct scan *s, struct insn_stats *stats)
-{
-	char path[4200];
-
-	snprintf(path, sizeof(path), "/proc/%d/root%s", t->p->pid, map->path);
-	src->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
-	if (src->fd < 0)
-		src->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (src->fd < 0)
-		return;
-	free(s->site);
-	s->site = NULL;
-	s->n = 0;
-	insn_scan(src, kinds, &s->site, &s->n, stats);
-	close(src->fd);
-}
-
 /* By how much an object was moved: an executable that is not position independent, not at all. */
 static uint64_t object_bias(struct task *t, uint64_t ehdr)
 {
@@ -202,8 +182,6 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	src.ehdr = object_start(t->p->mm, map);
 	src.bias = object_bias(t, src.ehdr);
 	insn_scan(&src, kinds_to_patch(m), &s->site, &s->n, &stats);
-	if (stats.unverified > stats.outside || (stats.unverified && !s->n))
-		scan_with_file(t, map, &src, kinds_to_patch(m), s, &stats);
 	m->unverified_sites += stats.unverified;
 	for (size_t i = 0; i < s->n; i++)
 		s->site[i].vaddr -= map->start;
