@@ -6,7 +6,7 @@
 RANDOM=${TANDEM_KILL_SEED:-$(($(now_ms) % 30000))}
 diag "seed of the moments: TANDEM_KILL_SEED=$RANDOM"
 program=$P/ticker-static
-"$program" 40 10 >"$T/expected"
+"$program" 120 10 >"$T/expected"
 pass "the program runs natively"
 
 # start ARGS... - tandem in the background; sets coord once all of its versions are there
@@ -33,17 +33,20 @@ wait_for_end() {
 gone() { [ ! -e "/proc/$1/stat" ] || grep -q ') Z' "/proc/$1/stat" 2>/dev/null; }
 pause() { sleep "0.$(printf %03d $((RANDOM % $1)))"; }
 
+# Who was killed with his tracer may need a moment to be gone.
+all_gone() { wait_until 2 nobody_left; }
+
 # kill_one ROLE COLUMN NAME - RUNS times, at random moments; output complete, status the program's own
 kill_one() {
     local i pid bad=0 hit=0
     for ((i = 0; i < runs && bad == 0; i++)); do
-        start 2 -- "$program" 40 10
-        pause 350
+        start 2 -- "$program" 120 10
+        pause 600
         pid=$(version_pid "$1" "$2" "$coord" "$program")
         [ -n "$pid" ] && kill -KILL "$pid" && : $((hit++))
         wait_for_end
         [ "$status" == 42 ] && cmp -s "$T/stdout" "$T/expected" || bad=1
-        nobody_left || bad=1
+        all_gone || bad=1
     done
     is "$3 killed at $runs moments: the leader's output and status" "$bad" 0 ||
         diag "run $i: status $status, $(wc -l <"$T/stdout") lines; stderr: $(head -n 5 "$T/stderr")"
@@ -57,7 +60,7 @@ runs=$(count 5 50)
 kill_one follower 2 "a follower's monitor"
 
 # One of two followers: the other goes on to the end.
-start 3 -n 3 -- "$program" 40 10
+start 3 -n 3 -- "$program" 120 10
 pause 300
 kill -KILL "$(version_pid follower 2 "$coord" "$program")"
 wait_for_end
@@ -65,7 +68,7 @@ is "one monitor of two followers killed: status" "$status" 42
 ok "... output complete" cmp -s "$T/stdout" "$T/expected"
 
 # A stopped follower delays nobody.
-start 2 -- "$program" 40 10
+start 2 -- "$program" 120 10
 follower=$(version_pid follower 3 "$coord" "$program")
 kill -STOP "$follower"
 ok "a follower is stopped from outside: the leader goes on" wait_until 10 cmp -s "$T/stdout" "$T/expected"
@@ -84,7 +87,7 @@ for sig in SEGV ABRT KILL TERM HUP INT QUIT; do
         wait_for_end
         # Followers have published nothing of their own: what is there is a prefix of what the program writes.
         [ "$status" == $((128 + $(kill -l $sig))) ] && [ -s "$T/stdout" ] &&
-            "$program" 400 0 | head -n "$(wc -l <"$T/stdout")" | cmp -s - "$T/stdout" && nobody_left ||
+            "$program" 400 0 | head -n "$(wc -l <"$T/stdout")" | cmp -s - "$T/stdout" && all_gone ||
             bad="run $i: status $status, $(wc -l <"$T/stdout") lines, left: $left"
     done
     is "the leader killed by SIG$sig: tandem dies of it" "$bad" ""
@@ -97,7 +100,7 @@ for ((i = 0; i < $(count 3 20); i++)); do
     pause 200
     kill -KILL "$(version_pid leader 2 "$coord" "$program")"
     wait_for_end
-    [ "$status" == 137 ] && [ "$(wc -l <"$T/stderr")" == 1 ] && nobody_left || bad="run $i: status $status, $(wc -l <"$T/stderr") lines: $(<"$T/stderr"), left: $left"
+    [ "$status" == 137 ] && [ "$(wc -l <"$T/stderr")" == 1 ] && all_gone || bad="run $i: status $status, $(wc -l <"$T/stderr") lines: $(<"$T/stderr"), left: $left"
 done
 is "the leader's monitor killed: one line, status 137, nothing left" "$bad" ""
 
@@ -106,14 +109,14 @@ start 2 -- "$program" 400 10
 pause 200
 kill -KILL "$coord"
 wait_for_end
-ok "tandem killed: nothing is left" wait_until 3 nobody_left
+ok "tandem killed: nothing is left" all_gone
 for sig in TERM HUP USR1; do
     start 2 -- "$program" 400 10
     pause 200
     kill -$sig "$coord"
     wait_for_end
     is "SIG$sig for tandem goes to the leader" "$status" $((128 + $(kill -l $sig)))
-    ok "... nothing is left" wait_until 3 nobody_left
+    ok "... nothing is left" all_gone
 done
 start 2 -- bash -c 'trap "echo caught; exit 5" TERM; echo ready; while :; do sleep 0.1; done' 2>/dev/null
 wait_until 10 grep -q ready "$T/stdout"

@@ -190,8 +190,11 @@ line_of() { grep -n "/\* $2 \*/" "$1" | cut -d: -f1; }
 
 # --- who is who while a run goes on ---
 
-children_of() { awk -v p="$1" 'FNR == 1 { sub(/.*\) /, ""); if ($2 == p) { split(FILENAME, a, "/"); print a[3] } }' \
-    /proc/[0-9]*/stat 2>/dev/null; }
+children_of() {
+    [ ! -e "/proc/$1/task/$1/children" ] || { cat "/proc/$1/task/"*/children 2>/dev/null; return; }
+    awk -v p="$1" 'FNR == 1 { sub(/.*\) /, ""); if ($2 == p) { split(FILENAME, a, "/"); print a[3] } }' \
+        /proc/[0-9]*/stat 2>/dev/null
+}
 
 # versions_of COORDINATOR PROGRAM - lines "leader|follower MONITOR PID": a monitor is a child of the coordinator that has
 # a version below it; the leader runs PROGRAM's file, a follower an image that tandem built
