@@ -165,7 +165,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_WHEN_FULL:       o->cfg.drop_when_full = second_word(arg, "--when-full", "wait", "drop"); break;
 	case OPT_START:           o->cfg.start_main = second_word(arg, "--start", "exec", "main"); break;
 	case OPT_STACK:           o->cfg.stack = min_of(parse_size(arg, "--stack"), (uint64_t)1 << 20) & ~7u; break;
-	case OPT_RING:            o->cfg.ring_size = min_of(parse_size(arg, "--ring"), (uint64_t)8 << 30); break;
+	case OPT_RING:
+		o->cfg.ring_size = parse_size(arg, "--ring");
+		if (o->cfg.ring_size < 1 << 20 || o->cfg.ring_size > 8ull << 30)
+			usage_error("run", "--ring takes a size from 1M to 8G, not '%s'", arg);
+		break;
 	case OPT_FAULT:           parse_fault(arg, &o->cfg); break;
 	case OPT_ENGINE:
 		if (strcmp(arg, "ptrace"))

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "monitor/views.h"
 #include "show/decode.h"
 #include "show/filter.h"
 #include "show/summary.h"
@@ -28,7 +29,7 @@ struct tracer {
 	struct show_options show;
 	struct summary summary;
 	struct symbols *symbols;
-	struct module_log *modules;
+	struct views views;
 	struct buf text;
 	int fd;
 	bool lines;                /* write each line at once */
@@ -101,16 +102,53 @@ static void flush_text(struct tracer *t)
 	buf_clear(&t->text);
 }
 
-static void show_backtrace(struct tracer *t, const struct event *e)
+static void show_frames(struct tracer *t, const struct frame *f, int n)
 {
-	(void)t;
-	(void)e;
+	for (int i = 0; i < n; i++) {
+		buf_printf(&t->text, " > %s(", f[i].module ? f[i].module : "?");
+		if (f[i].function)
+			buf_printf(&t->text, "%s+0x%llx)", f[i].function, (unsigned long long)f[i].offset);
+		else
+			buf_printf(&t->text, "+0x%llx)", (unsigned long long)f[i].offset);
+		if (f[i].file)
+			buf_printf(&t->text, " %s:%d", f[i].file, f[i].line);
+		buf_printf(&t->text, " [0x%llx]\n", (unsigned long long)f[i].pc);
+	}
+}
+
+static void show_backtrace(struct tracer *t, const struct event *e, const struct mm *mm)
+{
+	struct part *regs = event_part(e, PART_REGS, 0), *stack = event_part(e, PART_STACK, 0);
+	struct module_map *map;
+	struct snapshot snap = {0};
+	struct frame frame[64];
+	struct user_regs_struct r;
+	bool truncated = false;
+	int n;
+
+	if (!regs || !stack || !mm || (e->type != EV_CALL && e->type != EV_LEAVE && e->type != EV_INSN))
+		return;
+	memcpy(&r, part_data(regs), sizeof(r));
+	map = xcalloc(mm->nmap, sizeof(*map));
+	for (int i = 0; i < mm->nmap; i++)
+		map[i] = (struct module_map){mm->map[i].start, mm->map[i].end, mm->map[i].offset, mm->map[i].path,
+		                             mm->map[i].dev, mm->map[i].ino};
+	snap = (struct snapshot){&r, stack->addr, part_data(stack), stack->len, NULL, NULL, map, mm->nmap};
+	if (!t->symbols)
+		t->symbols = symbols_new();
+	n = symbols_backtrace(t->symbols, &snap, frame, countof(frame), &truncated);
+	show_frames(t, frame, n);
+	if (truncated)
+		buf_puts(&t->text, " > (truncated: --stack=SIZE carries more)\n");
+	frames_free(frame, n);
+	free(map);
 }
 
 static void on_event(void *ctx, const struct event *e)
 {
 	struct tracer *t = ctx;
 	size_t before = t->text.len;
+	struct mm *mm = t->o->backtraces ? views_event(&t->views, e) : NULL;
 
 	if (t->o->count && (e->type == EV_CALL || e->type == EV_LEAVE || e->type == EV_INSN))
 		summary_add(&t->summary, e);
@@ -120,7 +158,7 @@ static void on_event(void *ctx, const struct event *e)
 	if (t->text.len == before)
 		return;
 	if (t->o->backtraces)
-		show_backtrace(t, e);
+		show_backtrace(t, e, mm);
 	if (t->lines || t->text.len > PIECE)
 		flush_text(t);
 }

@@ -1,12 +1,8 @@
-/* cookies.c - what differs by nature between a leader and a follower in another layout, and is known of both:
- * epoll's cookies, and where files are mapped.
- */
+/* cookies.c - epoll's cookies are a version's own pointers: in another layout they are translated. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "monitor/follower.h"
 
@@ -52,57 +48,4 @@ void cookies_translate(struct task *t, int64_t n)
 			break;
 		}
 	}
-}
-
-void view_exec(struct mm *view, const struct event *e)
-{
-	struct part *image = event_part(e, PART_IMAGE, 0), *p = event_parts(e), *file[64];
-	const struct image_map *x;
-	uint32_t nfile = 0;
-
-	if (!image)
-		return;
-	mm_unmap(view, 0, ~0ull);
-	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p))
-		if (p->kind == PART_FILE && nfile < countof(file))
-			file[nfile++] = p;
-	x = part_data(image);
-	for (size_t i = 0; i < image->len / sizeof(*x); i++) {
-		struct mapping map = {.start = x[i].start, .end = x[i].end, .offset = x[i].offset, .leader = x[i].start};
-
-		if (x[i].kind == MAPK_FILE && x[i].file < nfile) {
-			const struct file_id *id = part_data(file[x[i].file]);
-
-			map.dev = id->dev;
-			map.ino = id->ino;
-			map.path = (char *)(id + 1);
-		} else if (x[i].kind == MAPK_VDSO) {
-			map.path = (char *)"[vdso]";
-		} else {
-			continue;
-		}
-		mm_map(view, &map);
-	}
-}
-
-void view_call(struct mm *view, const struct event *e)
-{
-	struct part *p = event_part(e, PART_FILE, 5);
-	const struct file_id *id = p ? part_data(p) : NULL;
-	struct mapping map = {.start = e->result, .end = (e->result + e->args[1] + 4095) & ~4095ull,
-	                      .offset = e->args[5], .leader = e->result};
-
-	if (!view || (e->result < 0 && e->result > -4096))
-		return;
-	if (e->call == SYS_munmap)
-		mm_unmap(view, e->args[0], (e->args[0] + e->args[1] + 4095) & ~4095ull);
-	if (e->call != SYS_mmap)
-		return;
-	mm_unmap(view, map.start, map.end);
-	if (!id)
-		return;
-	map.dev = id->dev;
-	map.ino = id->ino;
-	map.path = (char *)(id + 1);
-	mm_map(view, &map);
 }

@@ -31,6 +31,7 @@ struct version {
 	bool diverged;
 	bool dropped;
 	bool killed;               /* its monitor was */
+	int failed;                /* could not be started: -errno */
 };
 
 struct coordinator {
@@ -305,8 +306,9 @@ static void on_note(struct coordinator *c, const struct note *n)
 		if (!n->version) {
 			c->out->failed = n->value;
 			snprintf(c->out->why, sizeof(c->out->why), "%s", n->text);
-		} else
-			warn("version %u cannot be started: %s", n->version, strerror(-n->value));
+		} else {
+			c->v[n->version].failed = n->value;
+		}
 		break;
 	case NOTE_END:
 		if (!n->version) {
@@ -467,6 +469,22 @@ static void attend(struct coordinator *c)
 	read_notes(c);
 }
 
+/* Where the leader could not be started either, one line says it all. */
+static void say_failed(struct coordinator *c)
+{
+	for (int i = 1; i < c->run->cfg->n && !c->out->failed; i++) {
+		char *text;
+
+		if (!c->v[i].failed)
+			continue;
+		text = xasprintf("version %d (%s) cannot be started: %s", i, c->run->cfg->spec[i].path,
+		                 strerror(-c->v[i].failed));
+		warn("%s", text);
+		json_array_append_new(c->out->warnings, json_string(text));
+		free(text);
+	}
+}
+
 static json_t *versions_json(struct coordinator *c)
 {
 	json_t *list = json_array();
@@ -486,6 +504,8 @@ static json_t *versions_json(struct coordinator *c)
 			exit = json_string("diverged");
 		else if (i && c->v[i].dropped)
 			exit = json_string("dropped");
+		else if (i && c->v[i].failed)
+			exit = json_string("failed");
 		else if (i && c->v[i].killed)
 			exit = json_string("killed");
 		else if (i && c->out->ended)
@@ -534,6 +554,7 @@ int coordinate(struct run *run, struct outcome *ret)
 		if (!run->keep_stdio)
 			stdio_to_null(0, 1);
 		attend(&c);
+		say_failed(&c);
 		ret->events = c.stream.ring.h->seq;
 	}
 	ret->versions = versions_json(&c);

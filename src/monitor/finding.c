@@ -344,16 +344,8 @@ static void describe(struct monitor *m, struct task *t, const struct event *e, s
 
 static void end_version(struct monitor *m)
 {
-	int status;
-
 	stream_drop_consumer(m->s, m->consumer);
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *t = m->hash[i]; t; t = t->next_hash)
-			kill(t->tid, SIGKILL);
-	/* Reap them, or they would outlive this monitor as the coordinator's orphans for a moment. */
-	while (waitpid(-1, &status, __WALL) > 0)
-		if (WIFSTOPPED(status))
-			continue;
+	monitor_kill_all(m);
 	monitor_notef(m, NOTE_END, -1, "{\"events\":%llu}", (unsigned long long)m->last_seq);
 	_exit(0);
 }

@@ -23,6 +23,7 @@
 #include "monitor/copies.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
+#include "monitor/views.h"
 
 /* ---- going on ---- */
 
@@ -631,7 +632,7 @@ static void first_image(struct monitor *m, struct task *t, const struct event *e
 		m->before_mark = true;
 		err = start_run_own(m, t, e, &why);
 		if (!err) {
-			t->p->mm->leader_view = mm_new(m, t->tid);
+			t->p->mm->leader_view = view_new();
 			view_exec(t->p->mm->leader_view, e);
 		}
 	} else if (e->flags & EVF_EXEC) {
@@ -766,11 +767,7 @@ static void remember(struct monitor *m, const struct event *e)
 
 static _Noreturn void follower_end(struct monitor *m)
 {
-	if (m->root)
-		kill(m->root->pid, SIGKILL);
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *t = m->hash[i]; t; t = t->next_hash)
-			kill(t->tid, SIGKILL);
+	monitor_kill_all(m);
 	monitor_notef(m, NOTE_END, m->root_status, "{\"events\":%llu}", (unsigned long long)m->last_seq);
 	_exit(0);
 }

@@ -22,9 +22,6 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e);
 void cookie_learn(struct task *t, const struct event *e);
 /* epoll_wait has returned `n` events with the leader's cookies. */
 void cookies_translate(struct task *t, int64_t n);
-/* Keep the leader's mappings for backtraces of its side. */
-void view_exec(struct mm *view, const struct event *e);
-void view_call(struct mm *view, const struct event *e);
 
 /* ---- rebuild.c ---- */
 /* t stands at its exec: put the image of the event in the place of its program. t stands at the exit

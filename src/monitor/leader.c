@@ -971,10 +971,10 @@ _Noreturn void leader_main(struct monitor *m)
 	if (!err)
 		err = launch_to_exec(m, t, &why);
 	if (!err && task_regs(t) == 0 && t->regs.cs != 0x33) {
-		kill(t->tid, SIGKILL);
 		err = -ENOEXEC;
 	}
 	if (err) {
+		monitor_kill_all(m);
 		monitor_note(m, NOTE_FAILED, err, why);
 		stream_close(m->s);
 		_exit(EXIT_TANDEM);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -97,4 +98,18 @@ void monitor_pin(struct monitor *m)
 		if (CPU_ISSET(cpu, &m->cfg->cpus) && seen++ == want)
 			CPU_SET(cpu, &m->own_cpus);
 	sched_setaffinity(0, sizeof(m->own_cpus), &m->own_cpus);
+}
+
+void monitor_kill_all(struct monitor *m)
+{
+	int status;
+	pid_t pid;
+
+	for (size_t i = 0; i < countof(m->hash); i++)
+		for (struct task *t = m->hash[i]; t; t = t->next_hash)
+			kill(t->tid, SIGKILL);
+	/* Reaped here, or they would outlive this monitor for a moment. They stop once more, on the way out. */
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
+		if (pid > 0 && WIFSTOPPED(status))
+			ptrace(PTRACE_CONT, pid, 0, 0);
 }

@@ -123,6 +123,8 @@ void monitor_stash(struct monitor *m, pid_t tid, int status);
 void monitor_note(struct monitor *m, int kind, int64_t value, const char *text);
 void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* End all tasks of this version, and wait until they are gone. */
+void monitor_kill_all(struct monitor *m);
 /* Start the tick: SIGALRM every 10 ms, which interrupts waits. */
 void monitor_tick_start(void);
 /* The root is forked: let go of everything that the program was given. */

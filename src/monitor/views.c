@@ -1,0 +1,134 @@
+/* views.c - see views.h. */
+#define _GNU_SOURCE
+#include "monitor/views.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+struct mm *view_new(void)
+{
+	struct mm *mm = xcalloc(1, sizeof(*mm));
+
+	mm->refs = 1;
+	mm->mem = -1;
+	return mm;
+}
+
+void view_exec(struct mm *view, const struct event *e)
+{
+	struct part *image = event_part(e, PART_IMAGE, 0), *p = event_parts(e), *file[64];
+	const struct image_map *x;
+	uint32_t nfile = 0;
+
+	if (!image)
+		return;
+	mm_unmap(view, 0, ~0ull);
+	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p))
+		if (p->kind == PART_FILE && nfile < countof(file))
+			file[nfile++] = p;
+	x = part_data(image);
+	for (size_t i = 0; i < image->len / sizeof(*x); i++) {
+		struct mapping map = {.start = x[i].start, .end = x[i].end, .offset = x[i].offset, .leader = x[i].start};
+
+		if (x[i].kind == MAPK_FILE && x[i].file < nfile) {
+			const struct file_id *id = part_data(file[x[i].file]);
+
+			map.dev = id->dev;
+			map.ino = id->ino;
+			map.path = (char *)(id + 1);
+		} else if (x[i].kind == MAPK_VDSO) {
+			map.path = (char *)"[vdso]";
+		} else {
+			continue;
+		}
+		mm_map(view, &map);
+	}
+}
+
+void view_call(struct mm *view, const struct event *e)
+{
+	struct part *p = event_part(e, PART_FILE, 5);
+	const struct file_id *id = p ? part_data(p) : NULL;
+	struct mapping map = {.start = e->result, .end = (e->result + e->args[1] + 4095) & ~4095ull,
+	                      .offset = e->args[5], .leader = e->result};
+
+	if (!view || (e->result < 0 && e->result > -4096))
+		return;
+	if (e->call == SYS_munmap)
+		mm_unmap(view, e->args[0], (e->args[0] + e->args[1] + 4095) & ~4095ull);
+	if (e->call != SYS_mmap)
+		return;
+	mm_unmap(view, map.start, map.end);
+	if (!id)
+		return;
+	map.dev = id->dev;
+	map.ino = id->ino;
+	map.path = (char *)(id + 1);
+	mm_map(view, &map);
+}
+
+static struct mm *find(struct views *v, uint32_t domain)
+{
+	for (int i = 0; i < v->n; i++)
+		if (v->view[i].domain == domain)
+			return v->view[i].mm;
+	return NULL;
+}
+
+static struct mm *add(struct views *v, uint32_t domain)
+{
+	v->view = xrealloc(v->view, (v->n + 1) * sizeof(*v->view));
+	v->view[v->n] = (struct view){domain, view_new()};
+	return v->view[v->n++].mm;
+}
+
+static void note_birth(struct views *v, const struct event *e)
+{
+	if (e->other >= v->room) {
+		uint32_t room = max_of(2 * v->room, e->other + 64);
+
+		v->born_in = xrealloc(v->born_in, room * sizeof(*v->born_in));
+		memset(v->born_in + v->room, 0, (room - v->room) * sizeof(*v->born_in));
+		v->room = room;
+	}
+	v->born_in[e->other] = e->domain;
+}
+
+/* A newborn process starts with what its parent has mapped. */
+static struct mm *first_seen(struct views *v, const struct event *e)
+{
+	struct mm *from = e->task < v->room && v->born_in[e->task] ? find(v, v->born_in[e->task]) : NULL;
+	struct mm *mm = add(v, e->domain);
+
+	for (int i = 0; from && i < from->nmap; i++)
+		mm_map(mm, &from->map[i]);
+	return mm;
+}
+
+struct mm *views_event(struct views *v, const struct event *e)
+{
+	struct mm *mm;
+
+	if (!e->domain)
+		return NULL;
+	mm = find(v, e->domain);
+	if (!mm)
+		mm = first_seen(v, e);
+	if (e->type == EV_CALL && e->flags & EVF_BIRTH)
+		note_birth(v, e);
+	if (e->type == EV_CALL && e->flags & EVF_EXEC)
+		view_exec(mm, e);
+	else if (e->type == EV_CALL)
+		view_call(mm, e);
+	return mm;
+}
+
+void views_free(struct views *v)
+{
+	for (int i = 0; i < v->n; i++)
+		mm_put(v->view[i].mm);
+	free(v->view);
+	free(v->born_in);
+	*v = (struct views){0};
+}
