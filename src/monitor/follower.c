@@ -137,6 +137,8 @@ static void on_signal_stop(struct monitor *m, struct task *t)
 		return;
 	if (start_reached(m, t, &t->fault)) {
 		t->at = AT_START;
+	} else if (shield_uninit_trap(m, t, &t->fault)) {
+		return;
 	} else if (insn_trapped(m, t, &t->fault, &t->insn)) {
 		if (!insn_give_own(m, t, &t->insn, t->fault.si_signo))
 			t->at = AT_INSN;

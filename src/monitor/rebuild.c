@@ -439,6 +439,7 @@ static int build(struct build *b)
 	shield_forget_patches(b->t->p);
 	shield_exec(b->m, b->t);
 	shield_patch_sites(b->t, b->e);
+	shield_uninit_image(b->m, b->t);
 	expose_random(b);
 	b->t->p->execed = true;
 	b->t->at = AT_DONE;
@@ -623,6 +624,7 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 	map.ino = id->ino;
 	mm_unmap(t->p->mm, map.start, map.end);
 	mm_map(t->p->mm, &map);
+	shield_uninit_mapping(m, t, &map);
 	shield_patch_sites(t, e);
 	return task_set_regs(t);
 }

@@ -144,6 +144,8 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	mm->brk = from->brk;
 	mm->own_layout = from->own_layout;
 	mm->own_brk = from->own_brk;
+	memcpy(mm->heap, from->heap, sizeof(mm->heap));
+	mm->nheap = from->nheap;
 	mm->stack_end = from->stack_end;
 	if (from->leader_view)
 		mm->leader_view = mm_fork(m, from->leader_view, pid);

@@ -30,6 +30,9 @@ struct mapping {
 	bool store_private;            /* follower: maps the version's own copy */
 };
 
+/* A breakpoint for --expose=uninit. */
+struct heap_stop { uint64_t at; int what; uint8_t byte; };
+
 struct mm {
 	int refs;
 	uint32_t domain;
@@ -47,6 +50,8 @@ struct mm {
 	uint64_t turn_since;           /* now_mono */
 	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
+	struct heap_stop heap[64];     /* follower, --expose=uninit */
+	int nheap;
 };
 
 struct process {
@@ -155,6 +160,7 @@ struct task {
 	uint64_t resumed;              /* now_mono */
 	uint64_t cpu_resumed;          /* CPU time at the first look after that; 0: none yet */
 	int hang_looks;
+	uint64_t malloc_size;          /* --expose=uninit: asked for by the malloc that it is in */
 	uint64_t leader_cpu;           /* the leader's CPU time as of its last event */
 	bool in_call;                  /* entered (EV_ENTER consumed), not left */
 	bool first_run;                /* newborn: has not run yet */

@@ -13,23 +13,6 @@ bool shield_is_own_id(uint32_t nr)
 	return nr == SYS_getpid || nr == SYS_gettid || nr == SYS_getppid || nr == SYS_set_tid_address;
 }
 
-void shield_uninit(struct monitor *m, struct task *t)
-{
-	static uint8_t garbage[8192];
-	uint64_t top;
-
-	if (!(m->cfg->exposed & SRC_UNINIT) || task_regs(t))
-		return;
-	if (!garbage[0])
-		for (size_t i = 0; i < sizeof(garbage); i++)
-			garbage[i] = 0xa5 ^ (i * 37) ^ m->version;
-	/* Only the first task's stack is known to be one: another's may be live heap (a goroutine's is). */
-	if (!t->p->mm->stack_end || t->regs.rsp > t->p->mm->stack_end || t->p->mm->stack_end - t->regs.rsp > 8u << 20)
-		return;
-	top = t->regs.rsp - 128;
-	guest_write(t, top - sizeof(garbage), garbage, sizeof(garbage));
-}
-
 /* The mask under which a call sleeps: 0 where it has none. */
 static uint64_t sleeping_mask(struct task *t)
 {

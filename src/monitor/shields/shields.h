@@ -71,6 +71,10 @@ void shield_deliver_late(struct monitor *m, struct task *t);
 bool shield_is_own_id(uint32_t nr);
 /* --expose=uninit: other garbage below the stack pointer. */
 void shield_uninit(struct monitor *m, struct task *t);
+/* ... and in the heap: after an exec, after a file was mapped, and at the traps that come of it. */
+void shield_uninit_image(struct monitor *m, struct task *t);
+void shield_uninit_mapping(struct monitor *m, struct task *t, const struct mapping *map);
+bool shield_uninit_trap(struct monitor *m, struct task *t, const siginfo_t *info);
 /* t stands at the entry of a call that returned `result` in the leader because of this signal. */
 int shield_deliver_in_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result);
 
