@@ -28,7 +28,7 @@ enum event_type {
 	EV_DEATH,       /* the task is gone; `result` is its wait status */
 	EV_MARK,        /* the root task stands where versions of other executables start to match */
 	EV_STOPPED,     /* the process was stopped by a signal (for people; followers skip it) */
-	EV_FRAGMENT,    /* more bytes of the event before it, with the same seq */
+	EV_FRAGMENT,    /* more bytes of an event: args[0] its seq, args[1] their offset, args[2] which extent */
 	EV_END,         /* the leader's tree is gone; `result` is the root's wait status */
 	EV_TYPES
 };

@@ -29,7 +29,7 @@ struct run_options {
 };
 
 static const struct argp_option options[] = {
-	{NULL, 'n', "N", 0, "run N versions of the program (2 to 8; default 2)", 0},
+	{NULL, 'n', "N", 0, "run N versions of the program (1 to 8; default 2)", 0},
 	{"with", OPT_WITH, "EXE", 0, "add a version that runs EXE with the same arguments", 0},
 	{"with-cmd", OPT_WITH_CMD, "COMMAND", 0, "add a version that runs another command line (quotes as in a shell)", 0},
 	{"env", OPT_ENV, "NAME=VALUE", 0, "set a variable for the version of the last --with or --with-cmd", 0},
@@ -74,10 +74,11 @@ static struct other *another(struct run_options *o)
 
 static void add_env(struct run_options *o, char *setting)
 {
-	struct other *v = &o->other[o->nother - 1];
+	struct other *v;
 
 	if (!o->nother)
 		usage_error("run", "--env belongs behind the --with or --with-cmd that it is for");
+	v = &o->other[o->nother - 1];
 	if (!strchr(setting, '=') || setting[0] == '=')
 		usage_error("run", "--env takes NAME=VALUE, not '%s'", setting);
 	v->env = xrealloc(v->env, (v->nenv + 2) * sizeof(*v->env));
@@ -235,11 +236,12 @@ static void set_versions(struct run_options *o, char **argv, char *path)
 	o->cfg.spec = xcalloc(o->cfg.n, sizeof(*o->cfg.spec));
 	for (int i = 0; i < o->cfg.n; i++) {
 		struct version_spec *s = &o->cfg.spec[i];
-		const struct other *v = &o->other[i - o->copies];
+		const struct other *v;
 
 		*s = (struct version_spec){path, argv, environ, false};
 		if (i < o->copies)
 			continue;
+		v = &o->other[i - o->copies];
 		s->other = true;
 		s->envp = environment(v);
 		if (v->argv)
