@@ -174,11 +174,13 @@ static void ignore_signals(void)
 {
 	static const int list[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2,
 	                           SIGPIPE, SIGWINCH, SIGCONT};
+	const struct sigaction quiet = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
 	sigset_t none;
 
 	for (size_t i = 0; i < countof(list); i++)
 		signal(list[i], SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
+	/* Stops are waited for: a signal for each would only cost. */
+	sigaction(SIGCHLD, &quiet, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

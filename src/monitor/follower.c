@@ -209,7 +209,7 @@ static void check_hang(struct monitor *m, struct task *t)
 
 	if (now - t->resumed < HANG_NS)
 		return;
-	used = task_cpu(t, true);
+	used = task_cpu(t, 0);
 	if (!t->cpu_resumed) {
 		/* First look of this stretch: the clock starts here. */
 		t->cpu_resumed = used ? used : 1;

@@ -6,6 +6,7 @@
  * stopped for is handled when it has the turn, never before.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -839,12 +840,12 @@ static void interrupt_held(struct monitor *m, struct task *t, uint64_t now)
 
 static void on_tick(struct monitor *m)
 {
-	static uint64_t last;
-	uint64_t now = now_mono(), wall = now_wall();
+	uint64_t now, wall;
 
-	if (now - last < 8000000)
+	if (!monitor_ticked())
 		return;
-	last = now;
+	now = now_mono();
+	wall = now_wall();
 	for (size_t i = 0; i < countof(m->hash); i++) {
 		for (struct task *t = m->hash[i], *next; t; t = next) {
 			next = t->next_hash;
@@ -862,14 +863,18 @@ static void publish_fds(struct monitor *m, struct task *t)
 {
 	struct fd_info info[256];
 	char path[64];
+	struct dirent *de;
 	struct stat st;
 	int n = 0;
+	DIR *d;
 
-	for (int fd = 0; fd < 1024 && n < (int)countof(info); fd++) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->p->pid, fd);
-		if (stat(path, &st) == 0)
-			info[n++] = (struct fd_info){fd, st.st_mode, st.st_dev, st.st_ino};
-	}
+	snprintf(path, sizeof(path), "/proc/%d/fd", t->p->pid);
+	d = opendir(path);
+	while (d && n < (int)countof(info) && (de = readdir(d)))
+		if (de->d_name[0] != '.' && fstatat(dirfd(d), de->d_name, &st, 0) == 0)
+			info[n++] = (struct fd_info){atoi(de->d_name), st.st_mode, st.st_dev, st.st_ino};
+	if (d)
+		closedir(d);
 	publish_part(m, PART_FDS, 0, 0, info, n * sizeof(info[0]));
 }
 

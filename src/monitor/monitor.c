@@ -69,9 +69,20 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 	free(text);
 }
 
+static volatile sig_atomic_t ticked;
+
 static void on_tick(int sig)
 {
 	(void)sig;
+	ticked = 1;
+}
+
+bool monitor_ticked(void)
+{
+	bool yes = ticked;
+
+	ticked = 0;
+	return yes;
 }
 
 void monitor_tick_start(void)

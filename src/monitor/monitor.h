@@ -127,6 +127,8 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 void monitor_kill_all(struct monitor *m);
 /* Start the tick: SIGALRM every 10 ms, which interrupts waits. */
 void monitor_tick_start(void);
+/* Whether there was a tick since the last question. */
+bool monitor_ticked(void);
 /* The root is forked: let go of everything that the program was given. */
 void monitor_let_go(struct monitor *m);
 /* Pin this process (and what it forks) to the core of version `v`. */

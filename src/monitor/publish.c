@@ -45,7 +45,7 @@ struct event *publish_begin(struct monitor *m, struct task *t, int type, uint32_
 	e->tid = t->leader_tid;
 	e->left = now_wall();
 	e->entered = e->left;
-	e->cpu = task_cpu(t, false);
+	e->cpu = task_cpu(t, e->left);
 	return e;
 }
 

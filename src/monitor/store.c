@@ -109,17 +109,19 @@ static bool covered(const struct kept *k, uint64_t from, uint64_t to)
 static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to)
 {
 	uint64_t end = (k->id.size + 4095) & ~4095ull;
-	char *at;
+	static char buffer[256 * 1024];
+	size_t n;
 
 	if (to > end)
 		to = end;
 	if (from >= to || covered(k, from, to))
 		return 0;
-	at = mmap(NULL, to - from, PROT_READ | PROT_WRITE, MAP_SHARED, k->id.store, from);
-	if (at == MAP_FAILED)
-		return -errno;
-	guest_read_some(t, addr, at, to - from);
-	munmap(at, to - from);
+	/* By way of a buffer that stays in the cache: writing to a fresh mapping would fault for each page. */
+	for (uint64_t done = from; done < to; done += n) {
+		n = guest_read_some(t, addr + (done - from), buffer, min_of(to - done, sizeof(buffer)));
+		if (!n || pwrite(k->id.store, buffer, n, done) != (ssize_t)n)
+			break;
+	}
 	k->range = xrealloc(k->range, (k->nrange + 1) * sizeof(*k->range));
 	k->range[k->nrange++] = (struct range){from, to};
 	return 0;

@@ -371,13 +371,12 @@ int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len)
 
 /* ---- time ---- */
 
-uint64_t task_cpu(struct task *t, bool exact)
+uint64_t task_cpu(struct task *t, uint64_t now)
 {
-	uint64_t now = now_mono();
 	char text[64];
 	ssize_t n;
 
-	if (!exact && t->cpu_at && now - t->cpu_at < 1000000) {
+	if (now && t->cpu_at && now - t->cpu_at < 1000000) {
 		t->cpu += now - t->cpu_at;
 		t->cpu_at = now;
 		return t->cpu;

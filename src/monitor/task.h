@@ -118,7 +118,7 @@ struct task {
 	uint64_t ctid;                 /* address of the word that the kernel clears at death */
 	uint64_t robust;               /* head of the robust list */
 	uint64_t sigmask;              /* the blocked set, as of the last call that changed it */
-	uint64_t cpu, cpu_at;          /* CPU time, and when (now_mono) it was looked up */
+	uint64_t cpu, cpu_at;          /* CPU time, and when (now_wall) it was looked up */
 	int schedstat;                 /* /proc/PID/task/TID/schedstat, or -1 */
 
 	/* the call in progress */
@@ -214,8 +214,9 @@ int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len);
 size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len);
 
 /* ---- time ---- */
-/* CPU time of the task, ns. Intervals under 1 ms are taken from the wall clock: a look costs 2 µs. */
-uint64_t task_cpu(struct task *t, bool exact);
+/* CPU time of the task, ns, at the time `now` (now_wall). Intervals under 1 ms are taken from that clock, since
+ * a look costs 2 µs; now == 0: exactly. */
+uint64_t task_cpu(struct task *t, uint64_t now);
 
 /* ---- running a call in a task ---- */
 /* Requires a stop in which registers may be set (not a seccomp stop: use task_morph_call there).

@@ -166,7 +166,8 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	struct insn_source src = {.len = len, .vaddr = map->start, .read = read_guest, .ctx = t, .fd = -1};
 	struct insn_stats stats = {0};
 	struct scan *s;
-	uint8_t *text;
+	static uint8_t *text;
+	static size_t room;
 
 	for (s = scans; s; s = s->next)
 		if (s->dev == map->dev && s->ino == map->ino && s->offset == map->offset && s->len == len)
@@ -176,7 +177,8 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	s->ino = map->ino;
 	s->offset = map->offset;
 	s->len = len;
-	text = xmalloc(len);
+	if (len > room)
+		text = xrealloc(text, room = len);
 	src.len = guest_read_some(t, map->start, text, len);
 	src.text = text;
 	src.ehdr = object_start(t->p->mm, map);
@@ -185,7 +187,6 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	m->unverified_sites += stats.unverified;
 	for (size_t i = 0; i < s->n; i++)
 		s->site[i].vaddr -= map->start;
-	free(text);
 	s->next = scans;
 	return scans = s;
 }
@@ -350,7 +351,8 @@ bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info)
 		e->args[4] = eflags;
 		e->args[5] = input;
 		e->result = v[0];
-		publish_context(m, t);
+		if (op.kind != INSN_CPUID)
+			publish_context(m, t);
 		publish_end(m, t);
 	}
 	task_resume(t, PTRACE_CONT, 0);
