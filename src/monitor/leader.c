@@ -26,8 +26,10 @@
 #include "monitor/store.h"
 #include "show/names.h"
 
-/* A task that makes no call for so long shares its turn. */
-#define SHARE_NS   20000000u
+/* A task that computes for so long without a call shares its turn; so does one that is off the processor for
+ * longer still (a page that comes over a network, a call thought quick that sleeps). */
+#define SHARE_NS      20000000u
+#define SHARE_WALL_NS 200000000u
 /* A signal for a task that makes no call is held so long. */
 #define HOLD_NS    1000000000u
 /* A person who watches sees a call that sleeps after so long. */
@@ -815,6 +817,13 @@ static void share_turn(struct monitor *m, struct task *t, uint64_t now)
 	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now - mm->turn_since < SHARE_NS)
 		return;
 	if (!longest_waiting(mm))
+		return;
+	if (!t->turn_cpu || t->turn_cpu_since != mm->turn_since) {
+		/* The first tick of this turn that finds somebody waiting: from here on its CPU time counts. */
+		t->turn_cpu = task_cpu(t, 0);
+		t->turn_cpu_since = mm->turn_since;
+	}
+	if (task_cpu(t, 0) - t->turn_cpu < SHARE_NS - 10000000u && now - mm->turn_since < SHARE_WALL_NS)
 		return;
 	m->shared_turns++;
 	pass_turn(m, mm);

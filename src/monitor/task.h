@@ -148,6 +148,8 @@ struct task {
 	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
 	bool dying;                    /* EV_DEATH is out */
 	struct mm *left_mm;            /* execing: where it comes from */
+	uint64_t turn_cpu;             /* CPU time when it was first seen to make others wait... */
+	uint64_t turn_cpu_since;       /* ... in the turn that began then */
 	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
 	uint64_t settid;               /* newborn: address of the word that gets its id */
 	cpu_set_t cpus;                /* the affinity that the program set, and sees */
