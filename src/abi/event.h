@@ -30,6 +30,7 @@ enum event_type {
 	EV_STOPPED,     /* the process was stopped by a signal (for people; followers skip it) */
 	EV_FRAGMENT,    /* more bytes of an event: args[0] its seq, args[1] their offset, args[2] which extent */
 	EV_END,         /* the leader's tree is gone; `result` is the root's wait status */
+	EV_PAD,         /* nothing, up to the end of the ring: only in shared memory, no seq */
 	EV_TYPES
 };
 
@@ -192,6 +193,8 @@ static inline int event_valid(const struct event *e, uint64_t room)
 		return 0;
 	if (e->type == 0 || e->type >= EV_TYPES)
 		return 0;
+	if (e->type == EV_PAD)
+		return e->nparts == 0;
 	for (uint32_t i = 0; i < e->nparts; i++) {
 		const struct part *p = (const struct part *)((const char *)e + at);
 

@@ -9,6 +9,11 @@
  * goes to sleep announces it, fences, and looks once more; and it never sleeps longer than
  * RING_NAP_MS, so that a wake lost to the missing fence costs a nap, not a hang.
  *
+ * A ring of megabytes that is walked through from end to end misses every cache, and faults for every page
+ * of its first round. So when all consumers have caught up, and the head is past RING_HOT, the producer
+ * publishes an EV_PAD that reaches to the end of the buffer, and goes on at its beginning: as long as nobody
+ * lags, only that beginning is ever touched.
+ *
  * Freestanding: the waiting itself is the caller's.
  */
 #ifndef TANDEM_RING_H
@@ -19,6 +24,7 @@
 #define RING_MAGIC     0x676e697264746e74u     /* "tntdring" */
 #define RING_CONSUMERS 16
 #define RING_NAP_MS    50
+#define RING_HOT       (512u << 10)
 
 enum consumer_state { CONSUMER_NONE, CONSUMER_ACTIVE, CONSUMER_GONE };
 
@@ -75,6 +81,20 @@ static inline uint64_t ring_slowest(const struct ring *r, uint64_t head, int *re
 	return min;
 }
 
+/* Back to the beginning of the buffer, if nobody minds. */
+static inline void ring_rewind(struct ring *r)
+{
+	uint64_t head = r->h->head, at = head & (r->size - 1);
+	struct event *pad = (struct event *)(r->data + at);
+	int who;
+
+	if (at < RING_HOT || r->size - at < sizeof(*pad) || r->size - at > UINT32_MAX ||
+	    ring_slowest(r, head, &who) != head)
+		return;
+	*pad = (struct event){.type = EV_PAD, .size = (uint32_t)(r->size - at)};
+	__atomic_store_n(&r->h->head, head + pad->size, __ATOMIC_RELEASE);
+}
+
 /* Place for a record of `size` bytes at the head, or NULL while the ring is full. */
 static inline struct event *ring_reserve(struct ring *r, uint64_t size, int *ret_who)
 {
@@ -92,11 +112,18 @@ static inline void ring_publish(struct ring *r, const struct event *e)
 }
 
 /* The event at a consumer's tail, or NULL. It stays valid until ring_release. */
-static inline struct event *ring_peek(const struct ring *r, const struct ring_consumer *c)
+static inline struct event *ring_peek(const struct ring *r, struct ring_consumer *c)
 {
-	if (__atomic_load_n(&r->h->head, __ATOMIC_ACQUIRE) == c->tail)
-		return NULL;
-	return (struct event *)(r->data + (c->tail & (r->size - 1)));
+	struct event *e;
+
+	do {
+		if (__atomic_load_n(&r->h->head, __ATOMIC_ACQUIRE) == c->tail)
+			return NULL;
+		e = (struct event *)(r->data + (c->tail & (r->size - 1)));
+		if (e->type == EV_PAD)
+			__atomic_store_n(&c->tail, c->tail + e->size, __ATOMIC_RELEASE);
+	} while (e->type == EV_PAD);
+	return e;
 }
 
 static inline void ring_release(struct ring *r, struct ring_consumer *c, const struct event *e)

@@ -740,6 +740,8 @@ static void inject_fault(struct monitor *m, const struct event *e)
 
 /* ---- the main loop ---- */
 
+#define REMEMBERED 4096    /* bytes of an event */
+
 /* Nothing to consume: has a task died meanwhile? */
 static void look_around(struct monitor *m)
 {
@@ -750,21 +752,25 @@ static void look_around(struct monitor *m)
 		follower_arrive(m, tid, status);
 }
 
-/* The header of an event stays, for the report's "before that". */
+/* An event stays for the report's "before that": without its registers and stack, which nobody shows there, and
+ * which would have to come over from the leader's core. */
 static void remember(struct monitor *m, const struct event *e)
 {
-	struct event **slot = &m->recent[m->nrecent++ % countof(m->recent)];
-	uint32_t size = min_of(e->size, 8192u);
+	struct event **slot = &m->recent[m->nrecent % countof(m->recent)];
+	const struct part *p = event_parts(e);
+	uint32_t n = 0, size;
 
 	if (e->type == EV_FRAGMENT)
 		return;
+	m->nrecent++;
+	while (n < e->nparts && p->kind != PART_REGS && (const char *)part_next(p) - (const char *)e <= REMEMBERED)
+		p = part_next(p), n++;
+	size = (const char *)p - (const char *)e;
 	if (!*slot)
-		*slot = xmalloc(8192);
+		*slot = xmalloc(REMEMBERED);
 	memcpy(*slot, e, size);
-	if (size < e->size) {
-		(*slot)->nparts = 0;
-		(*slot)->size = sizeof(*e);
-	}
+	(*slot)->nparts = n;
+	(*slot)->size = size;
 }
 
 static _Noreturn void follower_end(struct monitor *m)

@@ -94,6 +94,7 @@ struct monitor {
 	/* leader */
 	struct buf build;      /* the event being put together */
 	uint64_t unverified_sites;     /* instructions that could not be proven to be ones */
+	uint64_t unscanned_bytes;      /* text too large to look for them */
 	uint64_t shared_turns, deferred_signals, async_signals;
 	uint32_t image_files;
 

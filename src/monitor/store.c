@@ -109,7 +109,7 @@ static bool covered(const struct kept *k, uint64_t from, uint64_t to)
 static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to)
 {
 	uint64_t end = (k->id.size + 4095) & ~4095ull;
-	static char buffer[256 * 1024];
+	static char buffer[1024 * 1024];
 	size_t n;
 
 	if (to > end)

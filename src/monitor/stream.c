@@ -113,6 +113,7 @@ struct event *stream_reserve(struct stream *s, uint64_t size)
 	int slowest;
 
 	must(size <= stream_max(s) && size % 8 == 0);
+	ring_rewind(&s->ring);
 	while (!(e = ring_reserve(&s->ring, size, &slowest))) {
 		uint64_t t = now_mono();
 
@@ -204,7 +205,7 @@ void stream_release(struct stream *s, int who, const struct event *e)
 bool stream_ended(const struct stream *s, int who)
 {
 	return __atomic_load_n(&s->ring.h->closed, __ATOMIC_ACQUIRE) &&
-	       !ring_peek(&s->ring, &s->ring.h->consumer[who]);
+	       !ring_peek(&s->ring, (struct ring_consumer *)&s->ring.h->consumer[who]);
 }
 
 void stream_drain(struct stream *s)

@@ -334,8 +334,11 @@ int task_wait(struct monitor *m, struct task *t, int *ret_status)
 
 size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len)
 {
-	size_t done = 0;
+	struct iovec to = {buf, len}, from = {(void *)addr, len};
+	ssize_t all = process_vm_readv(t->tid, &to, 1, &from, 1, 0);
+	size_t done = all > 0 ? all : 0;
 
+	/* What that can't read (memory without permission) the file of the memory can. */
 	while (done < len) {
 		ssize_t n = pread(t->p->mm->mem, (char *)buf + done, len - done, addr + done);
 

@@ -114,7 +114,7 @@ static void show_inner(struct buf *out, const struct event *e)
 static bool is_inner(const struct event *e)
 {
 	switch (e->type) {
-	case EV_START: case EV_RUN: case EV_MARK: case EV_FRAGMENT: case EV_END:
+	case EV_START: case EV_RUN: case EV_MARK: case EV_FRAGMENT: case EV_END: case EV_PAD:
 		return true;
 	}
 	return false;

@@ -40,6 +40,10 @@ struct scan {
 
 static struct scan *scans;
 
+/* An exec may cost a millisecond or two for this, not ten: text beyond this size is counted in the report instead.
+ * (What is so large is a compiler or a runtime, which asks cpuid first, and is told that there is no rdrand.) */
+#define SCAN_MAX (16u << 20)
+
 /* ---- after an exec ---- */
 
 static void patch_vdso(struct monitor *m, struct task *t)
@@ -177,6 +181,12 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	s->ino = map->ino;
 	s->offset = map->offset;
 	s->len = len;
+	s->next = scans;
+	scans = s;
+	if (len > SCAN_MAX) {
+		m->unscanned_bytes += len;
+		return s;
+	}
 	if (len > room)
 		text = xrealloc(text, room = len);
 	src.len = guest_read_some(t, map->start, text, len);
@@ -187,8 +197,7 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	m->unverified_sites += stats.unverified;
 	for (size_t i = 0; i < s->n; i++)
 		s->site[i].vaddr -= map->start;
-	s->next = scans;
-	return scans = s;
+	return s;
 }
 
 void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map)
