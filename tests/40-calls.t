@@ -27,6 +27,7 @@ same "call-children: $n of them, one after the other" "$P/call-children" "$n"
 # What is different every time: sane in the leader, the same in all versions (stderr carries a sum of everything).
 lines=22 agree "call-system" sh -c '"$1" 2>&1' sh "$P/call-system"
 is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+lines=1 agree "call-madvise: MADV_FREE takes effect at once" "$P/call-madvise"
 lines=160 agree "call-race: eight threads without a lock" "$P/call-race"
 is "... wrote every line once" "$(sort -u "$T/tandem.stdout" | wc -l)" 160
 

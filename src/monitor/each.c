@@ -103,6 +103,18 @@ static int each_mremap(struct monitor *m, struct task *t, const struct event *e,
 	return run_with(m, t, SYS_mremap, a, ret);
 }
 
+static int each_madvise(struct monitor *m, struct task *t, int64_t *ret)
+{
+	int err;
+
+	t->patched_args = 0;
+	shield_madvise(t);
+	err = follower_run_call(m, t, ret);
+	if (!err)
+		shield_args_back(t);
+	return err;
+}
+
 static int each_exit(struct monitor *m, struct task *t)
 {
 	t->exits = true;
@@ -120,6 +132,7 @@ int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *
 	case SYS_brk:        return each_brk(m, t, e, ret);
 	case SYS_mmap:       return each_mmap(m, t, e, ret, ret_why);
 	case SYS_mremap:     return each_mremap(m, t, e, ret);
+	case SYS_madvise:    return each_madvise(m, t, ret);
 	case SYS_shmat:
 		*ret_why = "System V shared memory cannot be followed";
 		return -ENOTSUP;

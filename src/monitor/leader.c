@@ -379,6 +379,7 @@ static void call_prepare(struct monitor *m, struct task *t)
 		capture_in(m, t);
 	if (is_clone(t->nr))
 		shield_clone_leader(m, t);
+	shield_madvise(t);
 	if (shares_memory(t) && sleeps && !(t->row->who & NORET) && !is_clone(t->nr)) {
 		if (!t->in_captured)
 			capture_in(m, t);

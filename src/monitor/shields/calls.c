@@ -196,12 +196,24 @@ int64_t shield_result(struct monitor *m, struct task *t, int64_t result)
 	return result;
 }
 
+/* What MADV_FREE leaves in a page depends on when the kernel needs memory; MADV_DONTNEED is the same for all. */
+void shield_madvise(struct task *t)
+{
+	if (t->nr != SYS_madvise || t->args[2] != MADV_FREE || t->call_flags & EVF_INT80 || task_regs(t))
+		return;
+	t->regs.rdx = MADV_DONTNEED;
+	t->patched_args |= 4;
+	task_set_regs(t);
+}
+
 void shield_args_back(struct task *t)
 {
 	if (!t->patched_args)
 		return;
 	if (t->patched_args & 1)
 		t->regs.rdi = t->args[0];
+	if (t->patched_args & 4)
+		t->regs.rdx = t->args[2];
 	if (t->patched_args & 8)
 		t->regs.r10 = t->args[3];
 	t->patched_args = 0;

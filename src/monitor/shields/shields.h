@@ -43,7 +43,9 @@ bool shield_vdso_call(const struct task *t);
 bool shield_answers(struct monitor *m, struct task *t, int64_t *ret_result);
 /* Leader: the call has returned; take note of it, and correct what the program must not see. */
 int64_t shield_result(struct monitor *m, struct task *t, int64_t result);
-/* Leader: put the program's own arguments back into the registers. */
+/* Both, at the entry of madvise: MADV_FREE runs as MADV_DONTNEED. */
+void shield_madvise(struct task *t);
+/* Both: put the program's own arguments back into the registers. */
 void shield_args_back(struct task *t);
 /* Leader: parts of a call's event that no row of the table describes: files behind mappings. */
 void shield_parts(struct monitor *m, struct task *t, int64_t result);
