@@ -48,6 +48,7 @@ enum event_flags {
 	EVF_REFUSED  = 1024, /* answered by tandem, not by the kernel */
 	EVF_HANDLER  = 2048, /* EV_SIGNAL: a handler runs (else: ignored, stopped or killed) */
 	EVF_INT80    = 4096, /* entered by int 0x80: the number is of the 32-bit table */
+	EVF_FOREIGN  = 16384, /* EVF_EXEC: of a program that is not 64-bit: its process goes on unfollowed */
 	EVF_ANSWERED = 8192, /* tandem gave the result without the kernel; every version gets it */
 };
 

@@ -140,8 +140,12 @@ static void on_signal_stop(struct monitor *m, struct task *t)
 	} else if (shield_uninit_trap(m, t, &t->fault)) {
 		return;
 	} else if (insn_trapped(m, t, &t->fault, &t->insn)) {
-		if (!insn_give_own(m, t, &t->insn, t->fault.si_signo))
-			t->at = AT_INSN;
+		if (insn_unmatched(m, t)) {
+			/* insn_trapped has moved a breakpoint's rip back; the vDSO has none. */
+			insn_give_own(m, t, &t->fault);
+			return;
+		}
+		t->at = AT_INSN;
 	} else if (fatal_fault(&t->fault))
 		t->at = AT_FAULT;
 	else
@@ -430,11 +434,32 @@ static bool runs_each(const struct monitor *m, const struct task *t, const struc
 	return (t->row->who & WHO_MASK) == EACH && !(t->row->who & MASKS);
 }
 
+static void kill_process(struct process *p)
+{
+	if (p->killed)
+		return;
+	p->killed = true;
+	kill(p->pid, SIGKILL);
+}
+
+/* The leader's process goes on as a 32-bit program, which nobody follows: what it does reaches this version by what
+ * others read of it. All that is still to come of it is its end. */
+static void become_ghost(struct task *t)
+{
+	t->exits = t->p->exits = true;
+	kill_process(t->p);
+	t->at = AT_RUNNING;
+}
+
 static void complete_call(struct monitor *m, struct task *t, const struct event *e)
 {
 	const char *why = NULL;
 	int err = 0;
 
+	if (e->flags & EVF_FOREIGN) {
+		become_ghost(t);
+		return;
+	}
 	if (e->flags & EVF_EXEC)
 		err = rebuild_exec(m, t, e, &why);
 	else if (e->flags & EVF_BIRTH)
@@ -565,14 +590,6 @@ static void on_run(struct monitor *m, struct task *t, const struct event *e)
 	if (!(m->cfg->exposed & SRC_PID))
 		follower_scatter(m, t, e);
 	continue_task(m, t);
-}
-
-static void kill_process(struct process *p)
-{
-	if (p->killed)
-		return;
-	p->killed = true;
-	kill(p->pid, SIGKILL);
 }
 
 /* Let a task that is ending come to its end. */

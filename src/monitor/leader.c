@@ -252,6 +252,11 @@ static void on_signal(struct monitor *m, struct task *t, int sig)
 
 	if (task_siginfo(t, &info))
 		return;
+	if (t->p->foreign) {
+		if (!insn_give_own(m, t, &info))
+			task_resume(t, PTRACE_CONT, sig);
+		return;
+	}
 	if (start_reached(m, t, &info)) {
 		publish_begin(m, t, EV_MARK, EVF_RUNS);
 		publish_context(m, t);
@@ -524,11 +529,21 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	struct event *e;
 	struct sig_state s;
 
-	find_vdso(t);
-	shield_exec(m, t);
+	if (t->p->foreign) {
+		/* Nobody follows it any more, whatever it executes. */
+		t->execing = false;
+		go_user(t);
+		leave_mm(m, t);
+		return;
+	}
 	task_regs(t);
 	t->p->foreign = t->regs.cs != 0x33;
-	e = publish_begin(m, t, EV_CALL, EVF_EXEC | EVF_RUNS | (t->p->foreign ? EVF_UNKNOWN : 0) | t->call_flags);
+	if (!t->p->foreign) {
+		find_vdso(t);
+		shield_exec(m, t);
+		task_regs(t);
+	}
+	e = publish_begin(m, t, EV_CALL, EVF_EXEC | EVF_RUNS | (t->p->foreign ? EVF_FOREIGN : 0) | t->call_flags);
 	e->call = t->nr;
 	e->entered = t->entered;
 	e->other = t->p->pid;
@@ -539,10 +554,13 @@ static void on_exec_done(struct monitor *m, struct task *t)
 		publish_event(m)->nparts += t->in_parts;
 	}
 	publish_part(m, PART_REGS, 0, 0, &t->regs, sizeof(t->regs));
-	if (image_publish(m, t))
+	if (!t->p->foreign && image_publish(m, t))
 		publish_event(m)->flags |= EVF_UNKNOWN;
-	shield_patch_image(m, t);
+	if (!t->p->foreign)
+		shield_patch_image(m, t);
 	publish_end(m, t);
+	if (t->p->foreign)
+		monitor_notef(m, NOTE_UNKNOWN, t->p->pid, "process %d executes a 32-bit program: it is not followed", t->p->pid);
 	refresh_mask(t);
 	t->p->segv_ignored = task_sig_state(t, &s) == 0 && (s.ignored & sig_bit(SIGSEGV));
 	t->ctid = t->robust = 0;
@@ -572,6 +590,10 @@ static void on_call_done(struct monitor *m, struct task *t)
 
 	if (t->execing) {
 		on_exec_done(m, t);
+		return;
+	}
+	if (t->p->foreign) {
+		go_user(t);
 		return;
 	}
 	if (task_regs(t))
@@ -626,6 +648,7 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 		c->p = process_new(tid, mm);
 		c->p->segv_ignored = t->p->segv_ignored;
 		c->p->execed = true;
+		c->p->foreign = t->p->foreign;
 		shield_fork(t->p, c->p);
 	}
 	c->p->ntasks++;
@@ -636,6 +659,15 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 	c->cpus_set = t->cpus_set;
 	c->ctid = flags & CLONE_CHILD_CLEARTID ? call.ctid : 0;
 	c->settid = flags & CLONE_CHILD_SETTID ? call.ctid : 0;
+	if (t->p->foreign) {
+		c->hidden = c->announced = true;
+		task_resume(t, PTRACE_CONT, 0);
+		if (c->has_status) {
+			c->has_status = false;
+			handle_stop(m, c, c->status);
+		}
+		return;
+	}
 	t->child = c->id;
 	if (t->in_mm->ntasks > 1 && !t->in_mm->turn)
 		has_turn(t);
@@ -654,6 +686,10 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 
 static void on_first_turn(struct monitor *m, struct task *t)
 {
+	if (t->hidden) {
+		go_user(t);
+		return;
+	}
 	publish_begin(m, t, EV_RUN, EVF_RUNS);
 	if (t->settid)
 		publish_guest(m, t, PART_OUT, 0, t->settid, 4);
@@ -680,6 +716,11 @@ static void on_dying(struct monitor *m, struct task *t)
 	struct event *e;
 	bool shared = shares_memory(t);
 
+	if (t->hidden) {
+		t->dying = true;
+		task_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
 	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 	e->result = status;
@@ -702,7 +743,7 @@ static void on_dead(struct monitor *m, struct task *t, int status)
 		m->root_status = status;
 		m->root_ended = true;
 	}
-	if (!t->dying && t->id) {
+	if (!t->dying && t->id && !t->hidden) {
 		struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 
 		e->result = status;

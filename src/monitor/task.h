@@ -144,6 +144,7 @@ struct task {
 	uint32_t child;                /* number of the task that the call in progress made */
 	bool vfork_parent;
 	bool announced;                /* the event that made it is out */
+	bool hidden;                   /* born of a foreign process: followers never hear of it */
 	bool mask_stale;               /* `sigmask` is to be looked up at the next call */
 	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
 	bool dying;                    /* EV_DEATH is out */

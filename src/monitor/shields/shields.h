@@ -31,8 +31,8 @@ void insn_finish(struct monitor *m, struct task *t, const struct insn_op *op, co
                  int sig);
 /* Whether the instruction that t stands at is nobody's but its own. */
 bool insn_unmatched(const struct monitor *m, const struct task *t);
-/* Follower: if so, give t a value of its own and let it go on. */
-bool insn_give_own(struct monitor *m, struct task *t, const struct insn_op *op, int sig);
+/* If t stands at a trap of ours, give it a value of its own, which nobody hears of, and let it go on. */
+bool insn_give_own(struct monitor *m, struct task *t, const siginfo_t *info);
 /* Leader: if it is a trap of ours, publish the event, let t go on, return true. */
 bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info);
 

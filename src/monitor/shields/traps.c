@@ -317,15 +317,16 @@ bool insn_unmatched(const struct monitor *m, const struct task *t)
 	return m->cfg->exposed & SRC_VDSO && in_vdso(t, t->regs.rip);
 }
 
-bool insn_give_own(struct monitor *m, struct task *t, const struct insn_op *op, int sig)
+bool insn_give_own(struct monitor *m, struct task *t, const siginfo_t *info)
 {
+	struct insn_op op;
 	uint64_t v[4] = {0};
 	uint32_t eflags = 0;
 
-	if (!insn_unmatched(m, t))
+	if (!insn_trapped(m, t, info, &op))
 		return false;
-	insn_execute(op, &t->regs, 0, v, &eflags);
-	insn_finish(m, t, op, v, eflags, sig);
+	insn_execute(&op, &t->regs, 0, v, &eflags);
+	insn_finish(m, t, &op, v, eflags, info->si_signo);
 	task_resume(t, PTRACE_CONT, 0);
 	return true;
 }
