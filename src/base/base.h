@@ -18,6 +18,8 @@ enum { EXIT_TANDEM = 125, EXIT_CANNOT_EXEC = 126, EXIT_NOT_FOUND = 127 };
 
 #define countof(a) (sizeof(a) / sizeof((a)[0]))
 #define min_of(a, b) ((a) < (b) ? (a) : (b))
+/* The start of the page after, unless `a` is the start of one. */
+#define page_up(a) (((a) + 4095ull) & ~4095ull)
 #define max_of(a, b) ((a) > (b) ? (a) : (b))
 
 /* Asserted in release builds too: a monitor that is wrong about its own state must stop, not guess. */

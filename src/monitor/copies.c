@@ -29,7 +29,7 @@ static struct copy *find(uint64_t dev, uint64_t ino)
 static int bring(struct monitor *m, int to, const struct file_id *id)
 {
 	char path[64], *a, *b;
-	uint64_t end = min_of((id->size + 4095) & ~4095ull, (id->to + 4095) & ~4095ull);
+	uint64_t end = min_of(page_up(id->size), page_up(id->to));
 	int from;
 
 	if (id->from >= end)

@@ -14,11 +14,6 @@
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
 #endif
 
-static uint64_t page_up(uint64_t a)
-{
-	return (a + 4095) & ~4095ull;
-}
-
 static bool failed(int64_t r)
 {
 	return r < 0 && r > -4096;

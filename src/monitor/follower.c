@@ -509,15 +509,9 @@ static void event_siginfo(const struct event *e, siginfo_t *ret)
 /* From a stop where nothing is to be skipped: the kernel delivers at once. */
 static int deliver_here(struct monitor *m, struct task *t, const siginfo_t *info)
 {
-	int status, err;
+	int err = task_signal_stop(m, t, info->si_signo);
 
-	if (syscall(SYS_tgkill, t->p->pid, t->tid, info->si_signo) < 0)
-		return -errno;
-	do {
-		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
-			return err;
-	} while (status >> 16 || WSTOPSIG(status) != info->si_signo);
-	return task_set_siginfo(t, info);
+	return err ? err : task_set_siginfo(t, info);
 }
 
 static void on_fault_event(struct monitor *m, struct task *t, const struct event *e, const siginfo_t *info)

@@ -463,21 +463,7 @@ static void announce_child(struct monitor *m, struct task *t, int64_t result, ui
 	}
 }
 
-/* The auxiliary vector tells where the vDSO is; /proc/PID/stat where the break starts. */
-static void find_vdso(struct task *t)
-{
-	uint64_t auxv[2];
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	while (read(fd, auxv, sizeof(auxv)) == sizeof(auxv) && auxv[0])
-		if (auxv[0] == AT_SYSINFO_EHDR)
-			t->p->mm->vdso = auxv[1];
-	close(fd);
-}
-
+/* /proc/PID/stat tells where the break starts. */
 static uint64_t start_of_break(struct task *t)
 {
 	char path[64], text[2048], *at;
@@ -539,7 +525,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	task_regs(t);
 	t->p->foreign = t->regs.cs != 0x33;
 	if (!t->p->foreign) {
-		find_vdso(t);
+		t->p->mm->vdso = task_auxv(t, AT_SYSINFO_EHDR);
 		shield_exec(m, t);
 		task_regs(t);
 	}
@@ -739,10 +725,8 @@ static void on_dead(struct monitor *m, struct task *t, int status)
 {
 	struct mm *mm = t->in_mm ? mm_get(t->in_mm) : NULL;
 
-	if (t->p == m->root && t->tid == m->root->pid) {
+	if (t->p == m->root && t->tid == m->root->pid)
 		m->root_status = status;
-		m->root_ended = true;
-	}
 	if (!t->dying && t->id && !t->hidden) {
 		struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 

@@ -79,10 +79,8 @@ struct monitor {
 	struct task **by_id;
 	uint32_t room_ids, last_id, last_domain;
 	int ntasks;            /* not dead */
-	int nrunning;
 	struct process *root;
 	int root_status;
-	bool root_ended;
 	bool cpuid_faults;     /* the kernel can make cpuid trap */
 	uint64_t start_at;     /* breakpoint where matching starts; 0: none */
 	uint8_t start_byte;    /* what it replaced */
@@ -96,7 +94,6 @@ struct monitor {
 	uint64_t unverified_sites;     /* instructions that could not be proven to be ones */
 	uint64_t unscanned_bytes;      /* text too large to look for them */
 	uint64_t shared_turns, deferred_signals, async_signals;
-	uint32_t image_files;
 
 	/* follower */
 	const struct event *event;     /* the one being consumed */

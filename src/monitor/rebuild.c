@@ -548,11 +548,6 @@ int rebuild_exec(struct monitor *m, struct task *t, const struct event *e, const
 
 /* ---- mmap of a file ---- */
 
-static uint64_t page_up(uint64_t a)
-{
-	return (a + 4095) & ~4095ull;
-}
-
 /* One of several calls in the place of the one that t stands at. */
 static int instead(struct monitor *m, struct task *t, bool *first, int64_t *ret, long nr, uint64_t a0, uint64_t a1,
                    uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)

@@ -33,22 +33,6 @@ bool start_is_own(const struct monitor *m)
 
 /* ---- the breakpoint ---- */
 
-static uint64_t auxv_value(struct task *t, uint64_t key)
-{
-	uint64_t pair[2], value = 0;
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair) && pair[0])
-		if (pair[0] == key)
-			value = pair[1];
-	if (fd >= 0)
-		close(fd);
-	return value;
-}
-
 static int entry_in_file(const char *path, uint64_t *ret)
 {
 	Elf64_Ehdr h;
@@ -66,7 +50,7 @@ static int entry_in_file(const char *path, uint64_t *ret)
 int start_set(struct monitor *m, struct task *t, const char *path)
 {
 	static const uint8_t trap = 0xcc;
-	uint64_t at = auxv_value(t, AT_ENTRY), entry, main_at;
+	uint64_t at = task_auxv(t, AT_ENTRY), entry, main_at;
 	int err;
 
 	if (m->cfg->start_main) {
@@ -256,11 +240,11 @@ int start_run_own(struct monitor *m, struct task *t, const struct event *exec, c
 
 	task_new_mm(m, t);
 	t->p->mm->own_layout = t->p->mm->own_brk = true;
-	t->p->mm->vdso = auxv_value(t, AT_SYSINFO_EHDR);
+	t->p->mm->vdso = task_auxv(t, AT_SYSINFO_EHDR);
 	*ret_why = "there is no symbol main in its executable";
 	if ((err = start_set(m, t, spec->path)))
 		return err;
-	if (!(m->cfg->exposed & SRC_AUXV) && leader_random(exec, random) && (at = auxv_value(t, AT_RANDOM)))
+	if (!(m->cfg->exposed & SRC_AUXV) && leader_random(exec, random) && (at = task_auxv(t, AT_RANDOM)))
 		guest_write(t, at, random, sizeof(random));
 	shield_exec(m, t);
 	if ((err = task_set_regs(t)) || (err = run_to_start(m, t, ret_why)))

@@ -82,7 +82,7 @@ static struct kept *find(struct monitor *m, const struct file_id *id)
 		return NULL;
 	fd = memfd_create("tandem-file", MFD_CLOEXEC);
 	/* Low numbers belong to nobody here, but a leader's child inherits none either way. */
-	if (fd < 0 || ftruncate(fd, (id->size + 4095) & ~4095ull) < 0) {
+	if (fd < 0 || ftruncate(fd, page_up(id->size)) < 0) {
 		if (fd >= 0)
 			close(fd);
 		return NULL;
@@ -108,7 +108,7 @@ static bool covered(const struct kept *k, uint64_t from, uint64_t to)
  * read, and needn't be. */
 static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to)
 {
-	uint64_t end = (k->id.size + 4095) & ~4095ull;
+	uint64_t end = page_up(k->id.size);
 	static char buffer[1024 * 1024];
 	size_t n;
 
@@ -457,7 +457,7 @@ int image_publish(struct monitor *m, struct task *t)
 
 	for (int i = 0; !err && i < im->n; i++) {
 		struct image_map *x = &im->map[i];
-		struct mapping map = {x->start, x->end, x->offset, x->start, 0, 0, im->path[i], x->prot, 0, 0};
+		struct mapping map = {x->start, x->end, x->offset, x->start, 0, 0, im->path[i], x->prot, 0};
 
 		if (x->kind == MAPK_FILE) {
 			err = image_file(m, t, im, i);

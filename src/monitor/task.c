@@ -372,6 +372,22 @@ int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len)
 	return 0;
 }
 
+uint64_t task_auxv(struct task *t, uint64_t key)
+{
+	uint64_t pair[2], value = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && read(fd, pair, sizeof(pair)) == sizeof(pair) && pair[0])
+		if (pair[0] == key)
+			value = pair[1];
+	if (fd >= 0)
+		close(fd);
+	return value;
+}
+
 /* ---- time ---- */
 
 uint64_t task_cpu(struct task *t, uint64_t now)
@@ -428,6 +444,18 @@ static int to_exit_stop(struct monitor *m, struct task *t, int how)
 	}
 }
 
+static void set_call(struct user_regs_struct *r, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+                     uint64_t a4, uint64_t a5)
+{
+	r->rdi = a0;
+	r->rsi = a1;
+	r->rdx = a2;
+	r->r10 = a3;
+	r->r8 = a4;
+	r->r9 = a5;
+	r->orig_rax = nr;
+}
+
 int remote_call(struct monitor *m, struct task *t, uint64_t gadget, int64_t *ret, long nr, uint64_t a0,
                 uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
@@ -437,15 +465,9 @@ int remote_call(struct monitor *m, struct task *t, uint64_t gadget, int64_t *ret
 	if ((err = task_regs(t)))
 		return err;
 	saved = t->regs;
-	t->regs.rip = gadget;
-	t->regs.orig_rax = -1;
+	set_call(&t->regs, -1, a0, a1, a2, a3, a4, a5);
 	t->regs.rax = nr;
-	t->regs.rdi = a0;
-	t->regs.rsi = a1;
-	t->regs.rdx = a2;
-	t->regs.r10 = a3;
-	t->regs.r8 = a4;
-	t->regs.r9 = a5;
+	t->regs.rip = gadget;
 	if ((err = task_set_regs(t)) || (err = to_exit_stop(m, t, PTRACE_CONT)) || (err = task_regs(t)))
 		return err;
 	*ret = t->regs.rax;
@@ -462,13 +484,7 @@ int remote_instead(struct monitor *m, struct task *t, int64_t *ret, long nr, uin
 	if ((err = task_regs(t)))
 		return err;
 	saved = t->regs;
-	t->regs.orig_rax = nr;
-	t->regs.rdi = a0;
-	t->regs.rsi = a1;
-	t->regs.rdx = a2;
-	t->regs.r10 = a3;
-	t->regs.r8 = a4;
-	t->regs.r9 = a5;
+	set_call(&t->regs, nr, a0, a1, a2, a3, a4, a5);
 	if ((err = task_set_regs(t)) || (err = to_exit_stop(m, t, PTRACE_SYSCALL)) || (err = task_regs(t)))
 		return err;
 	*ret = t->regs.rax;
@@ -521,38 +537,51 @@ bool sig_default_stops(int sig)
 	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
-int task_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result)
+int task_signal_stop(struct monitor *m, struct task *t, int sig)
 {
-	bool restarts = result <= -512 && result >= -516;
-	struct user_regs_struct want;
 	int err, status;
 
-	if ((err = task_regs(t)))
-		return err;
-	/* The call is skipped. While orig_rax is -1 the kernel leaves rax alone; put back at the signal's
-	 * stop, it lets the kernel restart or interrupt the call as the handler's flags say. */
-	want = t->regs;
-	want.rax = result;
-	t->regs.orig_rax = -1;
-	t->regs.rax = result;
-	if ((err = task_set_regs(t)))
-		return err;
-	if (syscall(SYS_tgkill, t->p->pid, t->tid, info->si_signo) < 0)
+	if (syscall(SYS_tgkill, t->p->pid, t->tid, sig) < 0)
 		return -errno;
-	for (;;) {
+	do {
 		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
 			return err;
-		if (status >> 16 == 0 && WSTOPSIG(status) == info->si_signo)
-			break;
-	}
-	if ((err = task_regs(t)))
+	} while (status >> 16 || WSTOPSIG(status) != sig);
+	return 0;
+}
+
+int task_interrupt_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result,
+                        const struct user_regs_struct *during)
+{
+	struct user_regs_struct after = t->regs;
+	int err;
+
+	after.rax = result;
+	/* While orig_rax is -1 the kernel leaves rax alone; a number there, at the signal's stop, lets it restart
+	 * or interrupt the call as the handler's flags say. */
+	if (result > -512 || result < -516)
+		after.orig_rax = -1;
+	t->regs = *during;
+	if ((err = task_set_regs(t)) || (err = task_signal_stop(m, t, info->si_signo)) || (err = task_regs(t)))
 		return err;
-	if (!restarts)
-		want.orig_rax = -1;
-	want.rcx = t->regs.rcx;
-	want.r11 = t->regs.r11;
-	t->regs = want;
+	after.rcx = t->regs.rcx;
+	after.r11 = t->regs.r11;
+	t->regs = after;
 	if ((err = task_set_regs(t)))
 		return err;
 	return task_set_siginfo(t, info);
+}
+
+int task_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result)
+{
+	struct user_regs_struct during;
+	int err;
+
+	if ((err = task_regs(t)))
+		return err;
+	/* The call is skipped. */
+	during = t->regs;
+	during.orig_rax = -1;
+	during.rax = result;
+	return task_interrupt_call(m, t, info, result, &during);
 }

@@ -27,7 +27,6 @@ struct mapping {
 	char *path;
 	int prot;
 	bool shared;
-	bool store_private;            /* follower: maps the version's own copy */
 };
 
 /* A breakpoint for --expose=uninit. */
@@ -134,7 +133,6 @@ struct task {
 	int in_parts;
 	bool in_captured;
 	bool entered_published;        /* EV_ENTER is out */
-	int64_t forced;                /* result that tandem gives, where call_flags has EVF_REFUSED */
 	uint64_t patched_args;         /* bit i: args[i] in the registers is not the program's */
 
 	/* leader */
@@ -216,6 +214,9 @@ int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len);
 /* As far as it goes: the number of bytes that could be read. */
 size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len);
 
+/* An entry of the auxiliary vector that the kernel gave the program; 0: none. */
+uint64_t task_auxv(struct task *t, uint64_t key);
+
 /* ---- time ---- */
 /* CPU time of the task, ns, at the time `now` (now_wall). Intervals under 1 ms are taken from that clock, since
  * a look costs 2 µs; now == 0: exactly. */
@@ -239,6 +240,12 @@ int task_sig_state(struct task *t, struct sig_state *ret);
 static inline uint64_t sig_bit(int sig) { return 1ull << (sig - 1); }
 bool sig_default_ignores(int sig);
 bool sig_default_stops(int sig);
+/* Send a signal and go to its stop; only where the task meets it at once (stopped in or at a call). */
+int task_signal_stop(struct monitor *m, struct task *t, int sig);
+/* t stands at a call, its registers are valid. It goes on with those of `during`, which get it to the signal's stop,
+ * and stands there with its own, as if the call had returned `result`; the signal is `info`. */
+int task_interrupt_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result,
+                        const struct user_regs_struct *during);
 /* Send `info` to the task so that it is delivered next; the task is stopped at a call.
  * result: what the call returns (-ERESTART.. codes act as in the kernel). */
 int task_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result);

@@ -50,13 +50,13 @@ void view_call(struct mm *view, const struct event *e)
 {
 	struct part *p = event_part(e, PART_FILE, 5);
 	const struct file_id *id = p ? part_data(p) : NULL;
-	struct mapping map = {.start = e->result, .end = (e->result + e->args[1] + 4095) & ~4095ull,
+	struct mapping map = {.start = e->result, .end = page_up(e->result + e->args[1]),
 	                      .offset = e->args[5], .leader = e->result};
 
 	if (!view || (e->result < 0 && e->result > -4096))
 		return;
 	if (e->call == SYS_munmap)
-		mm_unmap(view, e->args[0], (e->args[0] + e->args[1] + 4095) & ~4095ull);
+		mm_unmap(view, e->args[0], page_up(e->args[0] + e->args[1]));
 	if (e->call != SYS_mmap)
 		return;
 	mm_unmap(view, map.start, map.end);

@@ -222,7 +222,7 @@ void shield_args_back(struct task *t)
 
 static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 {
-	struct mapping map = {.start = at, .end = (at + t->args[1] + 4095) & ~4095ull, .offset = t->args[5],
+	struct mapping map = {.start = at, .end = page_up(at + t->args[1]), .offset = t->args[5],
 	                      .leader = at, .prot = t->args[2], .shared = (t->args[3] & MAP_TYPE) != MAP_PRIVATE};
 	struct file_id id;
 	char link[64], path[4096];
@@ -423,12 +423,10 @@ void shield_deliver_late(struct monitor *m, struct task *t)
 		publish_end(m, t);
 	}
 	m->async_signals++;
-	syscall(SYS_tgkill, t->p->pid, t->tid, h->info.si_signo);
-	do
-		task_resume(t, PTRACE_CONT, 0);
-	while (!task_wait(m, t, &status) && (status >> 16 || WSTOPSIG(status) != h->info.si_signo));
-	task_set_siginfo(t, &h->info);
-	t->mask_stale = true;
-	task_resume(t, PTRACE_CONT, h->info.si_signo);
+	if (task_signal_stop(m, t, h->info.si_signo) == 0) {
+		task_set_siginfo(t, &h->info);
+		t->mask_stale = true;
+		task_resume(t, PTRACE_CONT, h->info.si_signo);
+	}
 	free(h);
 }

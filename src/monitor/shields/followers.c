@@ -36,34 +36,16 @@ static uint64_t sleeping_mask(struct task *t)
 static int deliver_suspended(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result,
                              uint64_t mask)
 {
-	struct user_regs_struct want;
-	int err, status;
+	struct user_regs_struct during;
+	int err;
 
 	if ((err = task_regs(t)))
 		return err;
-	want = t->regs;
-	t->regs.orig_rax = SYS_rt_sigsuspend;
-	t->regs.rdi = mask;
-	t->regs.rsi = 8;
-	if ((err = task_set_regs(t)))
-		return err;
-	if (syscall(SYS_tgkill, t->p->pid, t->tid, info->si_signo) < 0)
-		return -errno;
-	do {
-		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
-			return err;
-	} while (status >> 16 || WSTOPSIG(status) != info->si_signo);
-	if ((err = task_regs(t)))
-		return err;
-	want.rax = result;
-	if (result > -512 || result < -516)
-		want.orig_rax = -1;
-	want.rcx = t->regs.rcx;
-	want.r11 = t->regs.r11;
-	t->regs = want;
-	if ((err = task_set_regs(t)))
-		return err;
-	return task_set_siginfo(t, info);
+	during = t->regs;
+	during.orig_rax = SYS_rt_sigsuspend;
+	during.rdi = mask;
+	during.rsi = 8;
+	return task_interrupt_call(m, t, info, result, &during);
 }
 
 int shield_deliver_in_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result)
