@@ -40,6 +40,26 @@ ok "... output as natively" cmp -s "$T/native.stdout" "$T/tandem.stdout"
 is "... no divergence but the one that says unsupported" "$(report '[.divergences[] | select(.kind != "unsupported")] | length')" 0
 ok "... the report names the unknown ones" test "$(report '.unknown | length')" -gt 0
 
+# A 32-bit child goes its way unfollowed: its end, and what it writes, are the leader's. The program is a header and
+# write(1, "32\n", 3); exit(7).
+python3 - "$T/elf32" <<'EOF'
+import os, struct, sys
+code = bytes.fromhex("b804000000bb01000000b9") + struct.pack("<I", 0x08048000 + 52 + 32 + 34) + bytes.fromhex("ba03000000cd80")
+code += bytes.fromhex("b801000000bb07000000cd80") + b"32\n"
+size = 52 + 32 + len(code)
+head = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x08048000 + 84, 52, 0, 0, 52, 32, 1, 40, 0, 0)
+head += struct.pack("<IIIIIIII", 1, 0, 0x08048000, 0x08048000, size, size, 5, 4096)
+open(sys.argv[1], "wb").write(head + code)
+os.chmod(sys.argv[1], 0o755)
+EOF
+if [ "$("$T/elf32" 2>/dev/null)" == 32 ]; then
+    same "a 32-bit child" sh -c '"$1"; echo "$?"; "$1" | cat; echo after' sh "$T/elf32"
+    like "... the report names it" "$(report '.unknown | tostring')" '32-bit'
+else
+    skip "a 32-bit child" "this kernel runs none"
+    skip "... the report names it" "this kernel runs none"
+fi
+
 # More versions than two.
 run_options="-n 5"
 same "five versions: births" "$P/call-birth"
