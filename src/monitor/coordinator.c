@@ -267,7 +267,14 @@ static int start_monitor(struct coordinator *c, int version)
 /* The monitor has forked its root: it can let go of what the program was given. */
 void monitor_let_go(struct monitor *m)
 {
+	struct rlimit files;
+
 	drop_given_fds(3, m->notes);
+	/* The program's limit was inherited; this monitor holds descriptors for its tasks and for kept files. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	stdio_to_null(0, getenv("TANDEM_DEBUG") ? 1 : 2);
 }
 

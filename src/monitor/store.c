@@ -80,7 +80,9 @@ static struct kept *find(struct monitor *m, const struct file_id *id)
 			return kept[i];
 	if (nkept == STORE_MAX && !make_room(m))
 		return NULL;
-	fd = memfd_create("tandem-file", MFD_CLOEXEC);
+	do
+		fd = memfd_create("tandem-file", MFD_CLOEXEC);
+	while (fd < 0 && errno == EMFILE && make_room(m));
 	/* Low numbers belong to nobody here, but a leader's child inherits none either way. */
 	if (fd < 0 || ftruncate(fd, page_up(id->size)) < 0) {
 		if (fd >= 0)

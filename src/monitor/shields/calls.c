@@ -227,6 +227,7 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	struct file_id id;
 	char link[64], path[4096];
 	ssize_t n;
+	int err;
 
 	mm_unmap(t->p->mm, map.start, map.end);
 	if (t->args[3] & MAP_ANONYMOUS)
@@ -234,8 +235,11 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, (int)t->args[4]);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[max_of(n, (ssize_t)0)] = 0;
-	if (store_keep(m, t, link, map.start, map.end - map.start, map.offset, &id))
+	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, &id);
+	if (err) {
+		monitor_notef(m, NOTE_WARNING, err, "no copy of %s can be kept for the followers: %s", path, strerror(-err));
 		publish_event(m)->flags |= EVF_UNKNOWN;
+	}
 	store_publish(m, &id, path, 5);
 	map.path = path;
 	map.dev = id.dev;
