@@ -6,306 +6,24 @@
  * stopped for is handled when it has the turn, never before.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "monitor/monitor.h"
+#include "monitor/leader.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 #include "monitor/store.h"
 #include "show/names.h"
 
-/* A task that computes for so long without a call shares its turn; so does one that is off the processor for
- * longer still (a page that comes over a network, a call thought quick that sleeps). */
-#define SHARE_NS      20000000u
-#define SHARE_WALL_NS 200000000u
-/* A signal for a task that makes no call is held so long. */
-#define HOLD_NS    1000000000u
 /* A person who watches sees a call that sleeps after so long. */
 #define SHOW_NS    10000000u
-
-static void handle_stop(struct monitor *m, struct task *t, int status);
-
-/* ---- turns ---- */
-
-static bool shares_memory(const struct task *t)
-{
-	return t->in_mm && t->in_mm->ntasks > 1;
-}
-
-static bool has_turn(struct task *t)
-{
-	struct mm *mm = t->in_mm;
-
-	if (mm && mm->leaving)
-		return false;
-	if (!mm || mm->ntasks < 2 || mm->turn == t)
-		return true;
-	if (mm->turn)
-		return false;
-	mm->turn = t;
-	mm->turn_since = now_mono();
-	return true;
-}
-
-static struct task *longest_waiting(struct mm *mm)
-{
-	struct task *best = NULL;
-
-	for (struct task *t = mm->tasks; t; t = t->next_mm)
-		if (t->has_status && (!best || t->waits_since < best->waits_since))
-			best = t;
-	return best;
-}
-
-/* Give the turn up; who waits longest gets it, and handles what it stopped for. */
-static void pass_turn(struct monitor *m, struct mm *mm)
-{
-	struct task *next;
-
-	mm->turn = NULL;
-	next = mm->leaving ? NULL : longest_waiting(mm);
-	if (!next)
-		return;
-	must(has_turn(next));
-	next->has_status = false;
-	handle_stop(m, next, next->status);
-}
-
-static void wait_for_turn(struct task *t, int status)
-{
-	t->status = status;
-	t->has_status = true;
-	t->waits_since = now_mono();
-}
-
-/* Events between which tasks take turns must say where a task goes on. */
-static void publish_run(struct monitor *m, struct task *t)
-{
-	publish_begin(m, t, EV_RUN, EVF_RUNS);
-	publish_end(m, t);
-}
-
-/* ---- going on ---- */
-
-static void go_user(struct task *t)
-{
-	t->phase = LEAD_USER;
-	task_resume(t, PTRACE_CONT, 0);
-}
-
-/* ---- signals ---- */
-
-static bool caught(struct task *t, int sig, struct sig_state *s)
-{
-	if (task_sig_state(t, s))
-		return false;
-	return s->caught & sig_bit(sig);
-}
-
-static void publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags)
-{
-	struct event *e;
-
-	if (task_regs(t))
-		return;
-	e = publish_begin(m, t, EV_SIGNAL, flags);
-	e->call = info->si_signo;
-	publish_part(m, PART_SIGINFO, 0, 0, info, sizeof(*info));
-	publish_context(m, t);
-	publish_end(m, t);
-}
-
-static void refresh_mask(struct task *t)
-{
-	task_sigmask(t, &t->sigmask);
-}
-
-static void hold_signal(struct monitor *m, struct task *t, const siginfo_t *info)
-{
-	struct held_signal **at = &t->held, *h;
-
-	for (; *at; at = &(*at)->next)
-		if ((*at)->info.si_signo == info->si_signo && info->si_signo < SIGRTMIN)
-			return;    /* the kernel keeps one of each, too */
-	h = xcalloc(1, sizeof(*h));
-	h->info = *info;
-	h->since = now_mono();
-	*at = h;
-	m->deferred_signals++;
-}
-
-/* The first held signal that is not blocked now, taken off the list. */
-static bool take_held(struct task *t, siginfo_t *ret)
-{
-	uint64_t mask = 0;
-
-	if (!t->held)
-		return false;
-	task_sigmask(t, &mask);
-	for (struct held_signal **at = &t->held; *at; at = &(*at)->next) {
-		struct held_signal *h = *at;
-
-		if (mask & sig_bit(h->info.si_signo))
-			continue;
-		*at = h->next;
-		*ret = h->info;
-		free(h);
-		return true;
-	}
-	return false;
-}
-
-/* t stands at a call that it is about to make, or that is skipped already: the handler runs first. */
-static void deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info)
-{
-	task_regs(t);
-	publish_signal(m, t, info, EVF_HANDLER | EVF_RUNS);
-	if (task_deliver_at_call(m, t, info, -513))
-		return;
-	t->phase = LEAD_USER;
-	t->mask_stale = true;
-	task_resume(t, PTRACE_CONT, info->si_signo);
-}
-
-static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
-{
-	struct sig_state s;
-	bool handled = caught(t, info->si_signo, &s) && !(t->sigmask & sig_bit(info->si_signo));
-
-	publish_signal(m, t, info, EVF_FAULT | (handled ? EVF_HANDLER | EVF_RUNS : 0));
-	t->phase = LEAD_USER;
-	t->mask_stale = true;
-	task_resume(t, PTRACE_CONT, info->si_signo);
-}
-
-static bool is_fault(const siginfo_t *i)
-{
-	switch (i->si_signo) {
-	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
-		return i->si_code > 0;
-	}
-	return false;
-}
-
-/* What the call that was interrupted returned is known now. */
-static void publish_decided(struct monitor *m, struct task *t)
-{
-	if (task_regs(t) == 0)
-		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, t->restart_result, 0);
-}
-
-/* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
- * version; elsewhere it has to wait for the next one. */
-static void on_handled_signal(struct monitor *m, struct task *t, const siginfo_t *info)
-{
-	if (t->phase == LEAD_RESTART) {
-		t->phase = LEAD_USER;
-		publish_decided(m, t);
-	} else if (!t->awaits_signal) {
-		hold_signal(m, t, info);
-		go_user(t);
-		return;
-	}
-	t->awaits_signal = false;
-	t->mask_stale = true;
-	publish_signal(m, t, info, EVF_HANDLER | EVF_INCALL | EVF_RUNS);
-	t->phase = LEAD_USER;
-	task_resume(t, PTRACE_CONT, info->si_signo);
-}
-
-/* epoll_wait and its kind return EINTR for a signal that is then ignored; without ptrace the kernel
- * would not even have woken them. The call is made again. */
-static void reissue(struct task *t)
-{
-	int64_t left = (int)t->args[3] - (int64_t)((now_wall() - t->entered) / 1000000);
-
-	if (task_regs(t))
-		return;
-	if ((t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait) && (int)t->args[3] > 0) {
-		t->regs.r10 = max_of(left, (int64_t)0);
-		t->patched_args |= 8;
-	}
-	t->regs.rip -= 2;
-	t->regs.rax = t->nr;
-	t->regs.orig_rax = -1;
-	task_set_regs(t);
-	/* Another signal may follow before it runs: that must not rewind it twice. */
-	t->restart_result = -513;
-}
-
-static void on_signal(struct monitor *m, struct task *t, int sig)
-{
-	struct sig_state s;
-	siginfo_t info;
-
-	if (task_siginfo(t, &info))
-		return;
-	if (t->p->foreign) {
-		if (!insn_give_own(m, t, &info))
-			task_resume(t, PTRACE_CONT, sig);
-		return;
-	}
-	if (start_reached(m, t, &info)) {
-		publish_begin(m, t, EV_MARK, EVF_RUNS);
-		publish_context(m, t);
-		publish_end(m, t);
-		go_user(t);
-		return;
-	}
-	if (shield_insn_trap(m, t, &info))
-		return;
-	if (is_fault(&info)) {
-		on_fault(m, t, &info);
-		return;
-	}
-	if (caught(t, sig, &s)) {
-		on_handled_signal(m, t, &info);
-		return;
-	}
-	if (t->phase == LEAD_RESTART && t->restart_result == -EINTR) {
-		if (s.ignored & sig_bit(sig) || sig_default_ignores(sig)) {
-			reissue(t);
-		} else {
-			t->phase = LEAD_USER;
-			publish_decided(m, t);
-			publish_run(m, t);
-		}
-	}
-	publish_signal(m, t, &info, 0);
-	task_resume(t, PTRACE_CONT, sig);
-}
-
-/* Whether a signal will be delivered on the way out of the call that just returned: only then may
- * followers not run on from here. Looked up only where it is likely, since a look costs 20 µs. */
-static bool signal_follows(struct task *t, int64_t result)
-{
-	struct sig_state s;
-
-	switch (t->nr) {
-	case SYS_kill: case SYS_tkill: case SYS_tgkill: case SYS_rt_sigqueueinfo:
-	case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigprocmask:
-	case SYS_rt_sigreturn: case SYS_timer_settime: case SYS_setitimer:
-		break;
-	default:
-		if (result != -EPIPE && result != -EFBIG && result != -EINTR)
-			return false;
-	}
-	if (task_sig_state(t, &s))
-		return false;
-	return s.pending & ~s.blocked & s.caught;
-}
 
 /* ---- calls ---- */
 
@@ -340,7 +58,7 @@ static void call_begin(struct task *t, const struct __ptrace_syscall_info *info)
 		t->call_flags |= EVF_UNKNOWN;
 }
 
-/* Answer a call without letting it run. The task stays at the seccomp stop; go_user makes it skip. */
+/* Answer a call without letting it run. The task stays at the seccomp stop; lead_go_user makes it skip. */
 static void answer(struct monitor *m, struct task *t, int64_t result)
 {
 	task_regs(t);
@@ -348,7 +66,7 @@ static void answer(struct monitor *m, struct task *t, int64_t result)
 	t->regs.rax = result;
 	task_set_regs(t);
 	publish_call(m, t, EV_CALL, result, EVF_ANSWERED | EVF_RUNS);
-	go_user(t);
+	lead_go_user(t);
 }
 
 static void note_call(struct monitor *m, struct task *t, int kind)
@@ -385,7 +103,7 @@ static void call_prepare(struct monitor *m, struct task *t)
 	if (is_clone(t->nr))
 		shield_clone_leader(m, t);
 	shield_madvise(t);
-	if (shares_memory(t) && sleeps && !(t->row->who & NORET) && !is_clone(t->nr)) {
+	if (lead_shares_memory(t) && sleeps && !(t->row->who & NORET) && !is_clone(t->nr)) {
 		if (!t->in_captured)
 			capture_in(m, t);
 		task_regs(t);
@@ -408,20 +126,20 @@ static void on_call(struct monitor *m, struct task *t)
 		return;
 	}
 	if (t->p->foreign) {
-		go_user(t);
+		lead_go_user(t);
 		return;
 	}
 	if (t->awaits_signal) {
 		t->awaits_signal = false;
-		publish_run(m, t);
+		lead_publish_run(m, t);
 	}
 	if (t->mask_stale) {
-		refresh_mask(t);
+		lead_refresh_mask(t);
 		t->mask_stale = false;
 	}
 	call_begin(t, &info);
-	if (take_held(t, &held)) {
-		deliver_before_call(m, t, &held);
+	if (lead_take_held(t, &held)) {
+		lead_deliver_before_call(m, t, &held);
 		return;
 	}
 	if (t->call_flags & EVF_UNKNOWN)
@@ -444,7 +162,7 @@ static void on_call(struct monitor *m, struct task *t)
 	t->phase = LEAD_CALL;
 	task_resume(t, PTRACE_SYSCALL, 0);
 	if (t->entered_published)
-		pass_turn(m, t->in_mm);
+		lead_pass_turn(m, t->in_mm);
 }
 
 /* A call that made a task has returned (or, vfork, has got that far). */
@@ -457,9 +175,9 @@ static void announce_child(struct monitor *m, struct task *t, int64_t result, ui
 	if (!c)
 		return;
 	c->announced = true;
-	if (c->has_status && has_turn(c)) {
+	if (c->has_status && lead_has_turn(c)) {
 		c->has_status = false;
-		handle_stop(m, c, c->status);
+		lead_handle_stop(m, c, c->status);
 	}
 }
 
@@ -493,7 +211,7 @@ static void leave_mm(struct monitor *m, struct task *t)
 	t->left_mm = NULL;
 	mm->leaving = false;
 	if (!mm->turn)
-		pass_turn(m, mm);
+		lead_pass_turn(m, mm);
 	mm_put(mm);
 }
 
@@ -518,7 +236,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	if (t->p->foreign) {
 		/* Nobody follows it any more, whatever it executes. */
 		t->execing = false;
-		go_user(t);
+		lead_go_user(t);
 		leave_mm(m, t);
 		return;
 	}
@@ -547,12 +265,12 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	publish_end(m, t);
 	if (t->p->foreign)
 		monitor_notef(m, NOTE_UNKNOWN, t->p->pid, "process %d executes a 32-bit program: it is not followed", t->p->pid);
-	refresh_mask(t);
+	lead_refresh_mask(t);
 	t->p->segv_ignored = task_sig_state(t, &s) == 0 && (s.ignored & sig_bit(SIGSEGV));
 	t->ctid = t->robust = 0;
 	t->execing = false;
 	set_mark(m);
-	go_user(t);
+	lead_go_user(t);
 	leave_mm(m, t);
 }
 
@@ -579,7 +297,7 @@ static void on_call_done(struct monitor *m, struct task *t)
 		return;
 	}
 	if (t->p->foreign) {
-		go_user(t);
+		lead_go_user(t);
 		return;
 	}
 	if (task_regs(t))
@@ -594,12 +312,12 @@ static void on_call_done(struct monitor *m, struct task *t)
 	}
 	if (t->vfork_parent) {
 		t->vfork_parent = false;
-		publish_run(m, t);
-		go_user(t);
+		lead_publish_run(m, t);
+		lead_go_user(t);
 		return;
 	}
 	result = shield_result(m, t, result);
-	if (signal_follows(t, result)) {
+	if (lead_signal_follows(t, result)) {
 		flags = 0;
 		t->awaits_signal = true;
 	}
@@ -607,7 +325,7 @@ static void on_call_done(struct monitor *m, struct task *t)
 		announce_child(m, t, result, flags);
 	else
 		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, result, flags);
-	go_user(t);
+	lead_go_user(t);
 }
 
 /* ---- births and deaths ---- */
@@ -650,13 +368,13 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 		task_resume(t, PTRACE_CONT, 0);
 		if (c->has_status) {
 			c->has_status = false;
-			handle_stop(m, c, c->status);
+			lead_handle_stop(m, c, c->status);
 		}
 		return;
 	}
 	t->child = c->id;
 	if (t->in_mm->ntasks > 1 && !t->in_mm->turn)
-		has_turn(t);
+		lead_has_turn(t);
 	if (kind == PTRACE_EVENT_VFORK) {
 		/* The parent sleeps until the child has gone its way: it is announced now. */
 		task_regs(t);
@@ -664,7 +382,7 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 		announce_child(m, t, tid, 0);
 		task_resume(t, PTRACE_SYSCALL, 0);
 		if (t->in_mm->turn == t)
-			pass_turn(m, t->in_mm);
+			lead_pass_turn(m, t->in_mm);
 		return;
 	}
 	task_resume(t, PTRACE_SYSCALL, 0);
@@ -673,14 +391,14 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 static void on_first_turn(struct monitor *m, struct task *t)
 {
 	if (t->hidden) {
-		go_user(t);
+		lead_go_user(t);
 		return;
 	}
 	publish_begin(m, t, EV_RUN, EVF_RUNS);
 	if (t->settid)
 		publish_guest(m, t, PART_OUT, 0, t->settid, 4);
 	publish_end(m, t);
-	go_user(t);
+	lead_go_user(t);
 }
 
 static void on_exec_event(struct monitor *m, struct task *t)
@@ -700,7 +418,7 @@ static void on_dying(struct monitor *m, struct task *t)
 {
 	unsigned long status = 0;
 	struct event *e;
-	bool shared = shares_memory(t);
+	bool shared = lead_shares_memory(t);
 
 	if (t->hidden) {
 		t->dying = true;
@@ -718,7 +436,7 @@ static void on_dying(struct monitor *m, struct task *t)
 	task_resume(t, PTRACE_CONT, 0);
 	/* The first thread of a process is not reaped before the others: nobody can wait for that. */
 	if (t->tid == t->p->pid && t->in_mm && t->in_mm->turn == t && t->p->ntasks > 1)
-		pass_turn(m, t->in_mm);
+		lead_pass_turn(m, t->in_mm);
 }
 
 static void on_dead(struct monitor *m, struct task *t, int status)
@@ -736,7 +454,7 @@ static void on_dead(struct monitor *m, struct task *t, int status)
 	leave_mm(m, t);
 	task_free(m, t);
 	if (mm && !mm->turn)
-		pass_turn(m, mm);
+		lead_pass_turn(m, mm);
 	mm_put(mm);
 }
 
@@ -757,7 +475,7 @@ static void on_group_stop(struct monitor *m, struct task *t, int sig)
 	task_resume(t, PTRACE_LISTEN, 0);
 }
 
-static void handle_stop(struct monitor *m, struct task *t, int status)
+void lead_handle_stop(struct monitor *m, struct task *t, int status)
 {
 	int event = status >> 16, sig = WSTOPSIG(status);
 
@@ -777,7 +495,7 @@ static void handle_stop(struct monitor *m, struct task *t, int status)
 	if (sig == (SIGTRAP | 0x80))
 		on_call_done(m, t);
 	else
-		on_signal(m, t, sig);
+		lead_on_signal(m, t, sig);
 }
 
 /* Stops that can be handled only by the task that has the turn: those that publish. */
@@ -827,33 +545,14 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 	t->regs_valid = false;
 	if (status >> 16 == PTRACE_EVENT_EXIT && t->phase == LEAD_BORN && t->id)
 		t->phase = LEAD_EXITING;
-	if (!t->id || (t->phase == LEAD_BORN && !t->announced) || (needs_turn(t, status) && !has_turn(t))) {
-		wait_for_turn(t, status);
+	if (!t->id || (t->phase == LEAD_BORN && !t->announced) || (needs_turn(t, status) && !lead_has_turn(t))) {
+		lead_wait_for_turn(t, status);
 		return;
 	}
-	handle_stop(m, t, status);
+	lead_handle_stop(m, t, status);
 }
 
 /* ---- the tick ---- */
-
-static void share_turn(struct monitor *m, struct task *t, uint64_t now)
-{
-	struct mm *mm = t->in_mm;
-
-	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now - mm->turn_since < SHARE_NS)
-		return;
-	if (!longest_waiting(mm))
-		return;
-	if (!t->turn_cpu || t->turn_cpu_since != mm->turn_since) {
-		/* The first tick of this turn that finds somebody waiting: from here on its CPU time counts. */
-		t->turn_cpu = task_cpu(t, 0);
-		t->turn_cpu_since = mm->turn_since;
-	}
-	if (task_cpu(t, 0) - t->turn_cpu < SHARE_NS - 10000000u && now - mm->turn_since < SHARE_WALL_NS)
-		return;
-	m->shared_turns++;
-	pass_turn(m, mm);
-}
 
 static void show_sleeper(struct monitor *m, struct task *t, uint64_t wall)
 {
@@ -864,13 +563,6 @@ static void show_sleeper(struct monitor *m, struct task *t, uint64_t wall)
 		capture_in(m, t);
 	publish_call(m, t, EV_ENTER, 0, 0);
 	t->entered_published = true;
-}
-
-static void interrupt_held(struct monitor *m, struct task *t, uint64_t now)
-{
-	if (!t->held || t->phase != LEAD_USER || t->state != TASK_RUNNING || now - t->held->since < HOLD_NS)
-		return;
-	shield_deliver_late(m, t);
 }
 
 static void on_tick(struct monitor *m)
@@ -884,83 +576,14 @@ static void on_tick(struct monitor *m)
 	for (size_t i = 0; i < countof(m->hash); i++) {
 		for (struct task *t = m->hash[i], *next; t; t = next) {
 			next = t->next_hash;
-			share_turn(m, t, now);
+			lead_share_turn(m, t, now);
 			show_sleeper(m, t, wall);
-			interrupt_held(m, t, now);
+			lead_interrupt_held(m, t, now);
 		}
 	}
 }
 
 /* ---- the run ---- */
-
-/* What the program finds open. */
-static void publish_fds(struct monitor *m, struct task *t)
-{
-	struct fd_info info[256];
-	char path[64];
-	struct dirent *de;
-	struct stat st;
-	int n = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", t->p->pid);
-	d = opendir(path);
-	while (d && n < (int)countof(info) && (de = readdir(d)))
-		if (de->d_name[0] != '.' && fstatat(dirfd(d), de->d_name, &st, 0) == 0)
-			info[n++] = (struct fd_info){atoi(de->d_name), st.st_mode, st.st_dev, st.st_ino};
-	if (d)
-		closedir(d);
-	publish_part(m, PART_FDS, 0, 0, info, n * sizeof(info[0]));
-}
-
-static void publish_start(struct monitor *m, struct task *t)
-{
-	struct event *e = publish_begin(m, t, EV_START, 0);
-
-	e->other = t->p->pid;
-	e->args[0] = m->cfg->exposed;
-	publish_fds(m, t);
-	publish_end(m, t);
-}
-
-/* The root's command line, as an execve of the program would have it: there is no guest memory that holds
- * it any more, so the addresses are made up. */
-static void capture_root_exec(struct monitor *m, struct task *t)
-{
-	const struct version_spec *spec = &m->cfg->spec[0];
-	char **list[2] = {spec->argv, spec->envp};
-	uint64_t at = 0x1000;
-	struct buf pointers = {0};
-
-	publish_begin(m, t, EV_CALL, 0);
-	t->args[0] = at;
-	publish_part(m, PART_IN, 1, at, spec->path, strlen(spec->path) + 1);
-	at += 0x10000;
-	for (int i = 0; i < 2; i++) {
-		uint64_t table = at, zero = 0;
-		char **s;
-
-		buf_clear(&pointers);
-		at += 0x1000000;
-		t->args[1 + i] = table;
-		for (s = list[i]; *s; s++) {
-			buf_add(&pointers, &at, sizeof(at));
-			at += strlen(*s) + 1;
-		}
-		buf_add(&pointers, &zero, sizeof(zero));
-		publish_part(m, PART_IN, 2 + i, table, pointers.at, pointers.len);
-		at = table + 0x1000000;
-		for (s = list[i]; *s; s++) {
-			publish_part(m, PART_IN, 2 + i, at, *s, strlen(*s) + 1);
-			at += strlen(*s) + 1;
-		}
-	}
-	buf_free(&pointers);
-	buf_clear(&t->in);
-	buf_add(&t->in, m->build.at + sizeof(struct event), m->build.len - sizeof(struct event));
-	t->in_parts = publish_event(m)->nparts;
-	t->in_captured = true;
-}
 
 static void first_exec(struct monitor *m, struct task *t)
 {
@@ -968,35 +591,9 @@ static void first_exec(struct monitor *m, struct task *t)
 	t->nr = SYS_execve;
 	t->row = row_plain(SYS_execve);
 	t->entered = now_wall();
-	capture_root_exec(m, t);
+	lead_capture_root_exec(m, t);
 	t->execing = true;
 	on_exec_done(m, t);
-}
-
-static void publish_the_end(struct monitor *m)
-{
-	struct event *e;
-
-	buf_clear(&m->build);
-	buf_reserve(&m->build, sizeof(*e));
-	e = (struct event *)m->build.at;
-	memset(e, 0, sizeof(*e));
-	m->build.len = sizeof(*e);
-	e->type = EV_END;
-	e->result = m->root_status;
-	e->left = e->entered = now_wall();
-	publish_end(m, NULL);
-}
-
-static void report_end(struct monitor *m)
-{
-	monitor_notef(m, NOTE_END, m->root_status,
-	              "{\"events\":%llu,\"shared_turns\":%llu,\"deferred_signals\":%llu,\"late_signals\":%llu,"
-	              "\"unverified_instructions\":%llu,\"unscanned_bytes\":%llu,\"waited_for_space_ms\":%llu}",
-	              (unsigned long long)m->s->ring.h->seq, (unsigned long long)m->shared_turns,
-	              (unsigned long long)m->deferred_signals, (unsigned long long)m->async_signals,
-	              (unsigned long long)m->unverified_sites, (unsigned long long)m->unscanned_bytes,
-	              (unsigned long long)m->s->full_ns / 1000000);
 }
 
 _Noreturn void leader_main(struct monitor *m)
@@ -1024,7 +621,7 @@ _Noreturn void leader_main(struct monitor *m)
 	t->announced = true;
 	monitor_note(m, NOTE_ROOT, t->tid, "");
 	monitor_tick_start();
-	publish_start(m, t);
+	lead_publish_start(m, t);
 	first_exec(m, t);
 	while (m->ntasks) {
 		tid = monitor_wait(m, &status, true);
@@ -1034,9 +631,9 @@ _Noreturn void leader_main(struct monitor *m)
 			break;
 		on_tick(m);
 	}
-	publish_the_end(m);
+	lead_publish_end(m);
 	stream_close(m->s);
-	report_end(m);
+	lead_report_end(m);
 	stream_drain(m->s);
 	_exit(0);
 }

@@ -1,0 +1,50 @@
+/* leader.h - shared between the files of the leader's monitor.
+ *
+ * Tasks that share an address space take turns: one of them runs in user mode at a time. What a task has stopped for
+ * is handled when it has the turn, never before; a task gives its turn up when it enters a call that may sleep, when it
+ * dies, and when it computes for long.
+ */
+#ifndef TANDEM_LEADER_H
+#define TANDEM_LEADER_H
+
+#include "monitor/monitor.h"
+
+/* ---- leader.c ---- */
+/* Handle what t has stopped for. It has the turn. */
+void lead_handle_stop(struct monitor *m, struct task *t, int status);
+
+/* ---- leader_turns.c ---- */
+bool lead_shares_memory(const struct task *t);
+/* Whether t may run; takes the turn if nobody has it. */
+bool lead_has_turn(struct task *t);
+/* Nobody in `mm` has the turn any more: who waits longest gets it, and its stop is handled. */
+void lead_pass_turn(struct monitor *m, struct mm *mm);
+/* Keep t's stop until it has the turn. */
+void lead_wait_for_turn(struct task *t, int status);
+/* On a tick: a task that computes for long shares its turn. */
+void lead_share_turn(struct monitor *m, struct task *t, uint64_t now);
+/* EV_RUN: followers let t go on from here. */
+void lead_publish_run(struct monitor *m, struct task *t);
+void lead_go_user(struct task *t);
+
+/* ---- leader_signals.c ---- */
+void lead_on_signal(struct monitor *m, struct task *t, int sig);
+/* A held signal that is to be delivered now, taken off the list. */
+bool lead_take_held(struct task *t, siginfo_t *ret);
+/* t stands at the entry of a call: the handler runs first. */
+void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info);
+/* Whether a signal will be delivered on the way out of the call that just returned. */
+bool lead_signal_follows(struct task *t, int64_t result);
+void lead_refresh_mask(struct task *t);
+/* On a tick: a held signal can wait no longer. */
+void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now);
+
+/* ---- leader_root.c ---- */
+void lead_publish_start(struct monitor *m, struct task *t);
+/* The root's command line, as its exec's captured arguments. */
+void lead_capture_root_exec(struct monitor *m, struct task *t);
+void lead_publish_end(struct monitor *m);
+/* The counts of the run, to the coordinator. */
+void lead_report_end(struct monitor *m);
+
+#endif

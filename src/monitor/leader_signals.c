@@ -1,0 +1,224 @@
+/* leader_signals.c - signals on their way to the leader's tasks: see leader.h.
+ *
+ * A signal that has a handler is delivered where the place is the same in every version: on the way out of a call, or
+ * at the entry of the next one. Until then it is held here. All others act at once, as without tandem.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#include "monitor/leader.h"
+#include "monitor/publish.h"
+#include "monitor/shields/shields.h"
+#include "monitor/start.h"
+
+/* A signal for a task that makes no call is held so long. */
+#define HOLD_NS    1000000000u
+static bool caught(struct task *t, int sig, struct sig_state *s)
+{
+	if (task_sig_state(t, s))
+		return false;
+	return s->caught & sig_bit(sig);
+}
+
+static void publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags)
+{
+	struct event *e;
+
+	if (task_regs(t))
+		return;
+	e = publish_begin(m, t, EV_SIGNAL, flags);
+	e->call = info->si_signo;
+	publish_part(m, PART_SIGINFO, 0, 0, info, sizeof(*info));
+	publish_context(m, t);
+	publish_end(m, t);
+}
+
+void lead_refresh_mask(struct task *t)
+{
+	task_sigmask(t, &t->sigmask);
+}
+
+static void hold_signal(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	struct held_signal **at = &t->held, *h;
+
+	for (; *at; at = &(*at)->next)
+		if ((*at)->info.si_signo == info->si_signo && info->si_signo < SIGRTMIN)
+			return;    /* the kernel keeps one of each, too */
+	h = xcalloc(1, sizeof(*h));
+	h->info = *info;
+	h->since = now_mono();
+	*at = h;
+	m->deferred_signals++;
+}
+
+/* The first held signal that is not blocked now, taken off the list. */
+bool lead_take_held(struct task *t, siginfo_t *ret)
+{
+	uint64_t mask = 0;
+
+	if (!t->held)
+		return false;
+	task_sigmask(t, &mask);
+	for (struct held_signal **at = &t->held; *at; at = &(*at)->next) {
+		struct held_signal *h = *at;
+
+		if (mask & sig_bit(h->info.si_signo))
+			continue;
+		*at = h->next;
+		*ret = h->info;
+		free(h);
+		return true;
+	}
+	return false;
+}
+
+/* t stands at a call that it is about to make, or that is skipped already: the handler runs first. */
+void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	task_regs(t);
+	publish_signal(m, t, info, EVF_HANDLER | EVF_RUNS);
+	if (task_deliver_at_call(m, t, info, -513))
+		return;
+	t->phase = LEAD_USER;
+	t->mask_stale = true;
+	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	struct sig_state s;
+	bool handled = caught(t, info->si_signo, &s) && !(t->sigmask & sig_bit(info->si_signo));
+
+	publish_signal(m, t, info, EVF_FAULT | (handled ? EVF_HANDLER | EVF_RUNS : 0));
+	t->phase = LEAD_USER;
+	t->mask_stale = true;
+	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+static bool is_fault(const siginfo_t *i)
+{
+	switch (i->si_signo) {
+	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
+		return i->si_code > 0;
+	}
+	return false;
+}
+
+/* What the call that was interrupted returned is known now. */
+static void publish_decided(struct monitor *m, struct task *t)
+{
+	if (task_regs(t) == 0)
+		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, t->restart_result, 0);
+}
+
+/* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
+ * version; elsewhere it has to wait for the next one. */
+static void on_handled_signal(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	if (t->phase == LEAD_RESTART) {
+		t->phase = LEAD_USER;
+		publish_decided(m, t);
+	} else if (!t->awaits_signal) {
+		hold_signal(m, t, info);
+		lead_go_user(t);
+		return;
+	}
+	t->awaits_signal = false;
+	t->mask_stale = true;
+	publish_signal(m, t, info, EVF_HANDLER | EVF_INCALL | EVF_RUNS);
+	t->phase = LEAD_USER;
+	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+/* epoll_wait and its kind return EINTR for a signal that is then ignored; without ptrace the kernel
+ * would not even have woken them. The call is made again. */
+static void reissue(struct task *t)
+{
+	int64_t left = (int)t->args[3] - (int64_t)((now_wall() - t->entered) / 1000000);
+
+	if (task_regs(t))
+		return;
+	if ((t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait) && (int)t->args[3] > 0) {
+		t->regs.r10 = max_of(left, (int64_t)0);
+		t->patched_args |= 8;
+	}
+	t->regs.rip -= 2;
+	t->regs.rax = t->nr;
+	t->regs.orig_rax = -1;
+	task_set_regs(t);
+	/* Another signal may follow before it runs: that must not rewind it twice. */
+	t->restart_result = -513;
+}
+
+void lead_on_signal(struct monitor *m, struct task *t, int sig)
+{
+	struct sig_state s;
+	siginfo_t info;
+
+	if (task_siginfo(t, &info))
+		return;
+	if (t->p->foreign) {
+		if (!insn_give_own(m, t, &info))
+			task_resume(t, PTRACE_CONT, sig);
+		return;
+	}
+	if (start_reached(m, t, &info)) {
+		publish_begin(m, t, EV_MARK, EVF_RUNS);
+		publish_context(m, t);
+		publish_end(m, t);
+		lead_go_user(t);
+		return;
+	}
+	if (shield_insn_trap(m, t, &info))
+		return;
+	if (is_fault(&info)) {
+		on_fault(m, t, &info);
+		return;
+	}
+	if (caught(t, sig, &s)) {
+		on_handled_signal(m, t, &info);
+		return;
+	}
+	if (t->phase == LEAD_RESTART && t->restart_result == -EINTR) {
+		if (s.ignored & sig_bit(sig) || sig_default_ignores(sig)) {
+			reissue(t);
+		} else {
+			t->phase = LEAD_USER;
+			publish_decided(m, t);
+			lead_publish_run(m, t);
+		}
+	}
+	publish_signal(m, t, &info, 0);
+	task_resume(t, PTRACE_CONT, sig);
+}
+
+/* Whether a signal will be delivered on the way out of the call that just returned: only then may
+ * followers not run on from here. Looked up only where it is likely, since a look costs 20 µs. */
+bool lead_signal_follows(struct task *t, int64_t result)
+{
+	struct sig_state s;
+
+	switch (t->nr) {
+	case SYS_kill: case SYS_tkill: case SYS_tgkill: case SYS_rt_sigqueueinfo:
+	case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigprocmask:
+	case SYS_rt_sigreturn: case SYS_timer_settime: case SYS_setitimer:
+		break;
+	default:
+		if (result != -EPIPE && result != -EFBIG && result != -EINTR)
+			return false;
+	}
+	if (task_sig_state(t, &s))
+		return false;
+	return s.pending & ~s.blocked & s.caught;
+}
+
+void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now)
+{
+	if (!t->held || t->phase != LEAD_USER || t->state != TASK_RUNNING || now - t->held->since < HOLD_NS)
+		return;
+	shield_deliver_late(m, t);
+}

@@ -1,0 +1,93 @@
+/* leader_turns.c - who of those that share an address space may run: see leader.h. */
+#define _GNU_SOURCE
+#include <sys/ptrace.h>
+
+#include "monitor/leader.h"
+#include "monitor/publish.h"
+
+/* A task that computes for so long without a call shares its turn; so does one that is off the processor for
+ * longer still (a page that comes over a network, a call thought quick that sleeps). */
+#define SHARE_NS      20000000u
+#define SHARE_WALL_NS 200000000u
+bool lead_shares_memory(const struct task *t)
+{
+	return t->in_mm && t->in_mm->ntasks > 1;
+}
+
+bool lead_has_turn(struct task *t)
+{
+	struct mm *mm = t->in_mm;
+
+	if (mm && mm->leaving)
+		return false;
+	if (!mm || mm->ntasks < 2 || mm->turn == t)
+		return true;
+	if (mm->turn)
+		return false;
+	mm->turn = t;
+	mm->turn_since = now_mono();
+	return true;
+}
+
+static struct task *longest_waiting(struct mm *mm)
+{
+	struct task *best = NULL;
+
+	for (struct task *t = mm->tasks; t; t = t->next_mm)
+		if (t->has_status && (!best || t->waits_since < best->waits_since))
+			best = t;
+	return best;
+}
+
+/* Give the turn up; who waits longest gets it, and handles what it stopped for. */
+void lead_pass_turn(struct monitor *m, struct mm *mm)
+{
+	struct task *next;
+
+	mm->turn = NULL;
+	next = mm->leaving ? NULL : longest_waiting(mm);
+	if (!next)
+		return;
+	must(lead_has_turn(next));
+	next->has_status = false;
+	lead_handle_stop(m, next, next->status);
+}
+
+void lead_wait_for_turn(struct task *t, int status)
+{
+	t->status = status;
+	t->has_status = true;
+	t->waits_since = now_mono();
+}
+
+/* Events between which tasks take turns must say where a task goes on. */
+void lead_publish_run(struct monitor *m, struct task *t)
+{
+	publish_begin(m, t, EV_RUN, EVF_RUNS);
+	publish_end(m, t);
+}
+
+void lead_go_user(struct task *t)
+{
+	t->phase = LEAD_USER;
+	task_resume(t, PTRACE_CONT, 0);
+}
+
+void lead_share_turn(struct monitor *m, struct task *t, uint64_t now)
+{
+	struct mm *mm = t->in_mm;
+
+	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now - mm->turn_since < SHARE_NS)
+		return;
+	if (!longest_waiting(mm))
+		return;
+	if (!t->turn_cpu || t->turn_cpu_since != mm->turn_since) {
+		/* The first tick of this turn that finds somebody waiting: from here on its CPU time counts. */
+		t->turn_cpu = task_cpu(t, 0);
+		t->turn_cpu_since = mm->turn_since;
+	}
+	if (task_cpu(t, 0) - t->turn_cpu < SHARE_NS - 10000000u && now - mm->turn_since < SHARE_WALL_NS)
+		return;
+	m->shared_turns++;
+	lead_pass_turn(m, mm);
+}
