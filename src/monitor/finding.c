@@ -350,6 +350,14 @@ static void end_version(struct monitor *m)
 	_exit(0);
 }
 
+/* A task that SIGKILL takes out of a ptrace stop is in none any more. */
+static bool killed_meanwhile(const struct task *t)
+{
+	struct user_regs_struct r;
+
+	return t->state == TASK_STOPPED && ptrace(PTRACE_GETREGS, t->tid, 0, &r) < 0 && errno == ESRCH;
+}
+
 _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,
                        const struct difference *d, const char *fmt, ...)
 {
@@ -363,6 +371,15 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	if (vasprintf(&what, fmt, ap) < 0)
 		die("out of memory");
 	va_end(ap);
+	if (t && killed_meanwhile(t)) {
+		/* What looked like a difference was its end: nothing of it can be read any more. */
+		kind = "killed";
+		d = NULL;
+		free(what);
+		what = xstrdup("was killed");
+		t->at = AT_DEAD;
+		t->state = TASK_DEAD;
+	}
 	describe(m, t, e, &leader, &own);
 	buf_printf(&text, "version %d, task %u, event %llu: ", m->version, e->task, (unsigned long long)e->seq);
 	show_name(&text, e);

@@ -347,9 +347,16 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 
 /* ---- events ---- */
 
-static const char *call_of(const struct task *t)
+/* What kind of divergence it is that t stands where it stands, and not where the leader's event is. */
+static const char *kind_of(const struct task *t)
 {
-	return t->at == AT_CALL && (t->nr == SYS_exit || t->nr == SYS_exit_group) ? "exit" : "call";
+	switch (t->at) {
+	case AT_FAULT: return "crash";
+	case AT_EXIT:
+	case AT_DEAD:  return "killed";
+	case AT_CALL:  return t->nr == SYS_exit || t->nr == SYS_exit_group ? "exit" : "call";
+	default:       return "call";
+	}
 }
 
 /* t has to stand at the entry of a call. */
@@ -383,7 +390,7 @@ static void need_same_call(struct monitor *m, struct task *t, const struct event
 			cookie_learn(t, e);
 		break;
 	case OTHER_CALL:
-		diverge(m, t, e, call_of(t), &d, "makes another call");
+		diverge(m, t, e, kind_of(t), &d, "makes another call");
 	case OTHER_ARGUMENT:
 		diverge(m, t, e, "argument", &d, "makes the call with another argument");
 	}
@@ -488,7 +495,7 @@ static void on_insn(struct monitor *m, struct task *t, const struct event *e)
 {
 	follower_wait(m, t);
 	if (t->at != AT_INSN || t->insn.kind != e->call)
-		diverge(m, t, e, t->at == AT_FAULT ? "crash" : call_of(t), NULL,
+		diverge(m, t, e, kind_of(t), NULL,
 		        "does not execute the instruction that the leader executes");
 	insn_finish(m, t, &t->insn, e->args, e->args[4], t->fault.si_signo);
 	follower_go(m, t, 0);
@@ -518,7 +525,7 @@ static void on_fault_event(struct monitor *m, struct task *t, const struct event
 {
 	follower_wait(m, t);
 	if (t->at != AT_FAULT || t->fault.si_signo != info->si_signo)
-		diverge(m, t, e, t->at == AT_FAULT ? "signal" : call_of(t), NULL,
+		diverge(m, t, e, t->at == AT_FAULT ? "signal" : kind_of(t), NULL,
 		        "does not get the signal %d that the leader got here", info->si_signo);
 	if (!t->p->mm->own_layout && t->fault.si_addr != info->si_addr && info->si_signo != SIGTRAP)
 		diverge(m, t, e, "signal", NULL, "faults at %p, the leader at %p", t->fault.si_addr, info->si_addr);
