@@ -90,4 +90,13 @@ run_options=
 a=$(tandem_run -- "$P/show-aslr" mmap) b=$(tandem_run -- "$P/show-aslr" mmap) c=$(tandem_run -- "$P/show-aslr" mmap)
 ok "the leader keeps its randomization" test "$a $b" != "$b $c"
 
+# Machines without CPUID faulting: cpuid is found by scan, and patched.
+export TANDEM_NO_CPUID_FAULTING=1
+for flavor in "" -static; do
+    lines=1 agree "cpuid by patches$flavor" "$P/show-cpuid$flavor"
+done
+tandem_run --expose=cpuid -n 1 -- true
+is "... and nothing is patched when it is exposed" "$?" 0
+unset TANDEM_NO_CPUID_FAULTING
+
 done_testing

@@ -63,6 +63,10 @@ else
     skip "... the report names it" "this kernel runs none"
 fi
 
+# The group that a program is in holds tandem, too: what it sends there reaches it once.
+is "kill 0 arrives once" "$(setsid -w "$TANDEM" run -- sh -c 'trap "echo caught" TERM; kill -TERM 0; sleep 0.2; echo end')" "caught
+end"
+
 # More versions than two.
 run_options="-n 5"
 same "five versions: births" "$P/call-birth"

@@ -359,13 +359,41 @@ static void read_notes(struct coordinator *c)
 
 /* ---- signals ---- */
 
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], text[512], *at;
+	int ppid = 0, fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[max_of(n, (ssize_t)0)] = 0;
+	if ((at = strrchr(text, ')')))
+		sscanf(at + 1, " %*c %d", &ppid);
+	return ppid;
+}
+
+/* Whether a process belongs to the program: what it sends to its group has reached the leader already. */
+static bool of_the_program(const struct coordinator *c, pid_t pid)
+{
+	for (int depth = 0; pid > 1 && depth < 64; depth++) {
+		if (pid == c->v[0].monitor || pid == c->v[0].root)
+			return true;
+		pid = parent_of(pid);
+	}
+	return false;
+}
+
 /* What the terminal sends has reached the leader, too: only what was meant for tandem is passed on. */
 static void read_signals(struct coordinator *c)
 {
 	struct signalfd_siginfo s;
 
 	while (read(c->signals, &s, sizeof(s)) == sizeof(s))
-		if (s.ssi_signo != SIGCHLD && s.ssi_code != SI_KERNEL && c->v[0].root)
+		if (s.ssi_signo != SIGCHLD && s.ssi_code != SI_KERNEL && c->v[0].root && !of_the_program(c, s.ssi_pid))
 			kill(c->v[0].root, s.ssi_signo);
 }
 
