@@ -351,6 +351,8 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 		mm = flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
 		c->p = process_new(tid, mm);
 		c->p->segv_ignored = t->p->segv_ignored;
+		c->p->segv_handled = t->p->segv_handled;
+		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
 		c->p->execed = true;
 		c->p->foreign = t->p->foreign;
 		shield_fork(t->p, c->p);
