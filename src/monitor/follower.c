@@ -122,15 +122,6 @@ static void on_call_stop(struct monitor *m, struct task *t)
 		make_own_call(m, t);
 }
 
-static bool fatal_fault(const siginfo_t *i)
-{
-	switch (i->si_signo) {
-	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
-		return i->si_code > 0;
-	}
-	return false;
-}
-
 static void on_signal_stop(struct monitor *m, struct task *t)
 {
 	if (task_siginfo(t, &t->fault))
@@ -146,7 +137,7 @@ static void on_signal_stop(struct monitor *m, struct task *t)
 			return;
 		}
 		t->at = AT_INSN;
-	} else if (fatal_fault(&t->fault))
+	} else if (signal_is_fault(&t->fault))
 		t->at = AT_FAULT;
 	else
 		task_resume(t, PTRACE_CONT, 0);   /* from outside: dropped */

@@ -99,15 +99,6 @@ static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
 	task_resume(t, PTRACE_CONT, info->si_signo);
 }
 
-static bool is_fault(const siginfo_t *i)
-{
-	switch (i->si_signo) {
-	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
-		return i->si_code > 0;
-	}
-	return false;
-}
-
 /* What the call that was interrupted returned is known now. */
 static void publish_decided(struct monitor *m, struct task *t)
 {
@@ -175,7 +166,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 	}
 	if (shield_insn_trap(m, t, &info))
 		return;
-	if (is_fault(&info)) {
+	if (signal_is_fault(&info)) {
 		on_fault(m, t, &info);
 		return;
 	}

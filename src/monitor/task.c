@@ -537,6 +537,15 @@ bool sig_default_stops(int sig)
 	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
+bool signal_is_fault(const siginfo_t *i)
+{
+	switch (i->si_signo) {
+	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
+		return i->si_code > 0;
+	}
+	return false;
+}
+
 int task_signal_stop(struct monitor *m, struct task *t, int sig)
 {
 	int err, status;

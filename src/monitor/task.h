@@ -240,6 +240,8 @@ int task_sig_state(struct task *t, struct sig_state *ret);
 static inline uint64_t sig_bit(int sig) { return 1ull << (sig - 1); }
 bool sig_default_ignores(int sig);
 bool sig_default_stops(int sig);
+/* Whether the instruction at which a task stands raised it: it comes at the same place in every version. */
+bool signal_is_fault(const siginfo_t *i);
 /* Send a signal and go to its stop; only where the task meets it at once (stopped in or at a call). */
 int task_signal_stop(struct monitor *m, struct task *t, int sig);
 /* t stands at a call, its registers are valid. It goes on with those of `during`, which get it to the signal's stop,

@@ -897,21 +897,28 @@ static void read_eh_frame_hdr(struct scan *s, uint64_t hdr)
 	s->table_base = hdr;
 }
 
+/* The i-th program header as loaded; false behind the last one, or where there is no readable ELF header. */
+static bool program_header(struct scan *s, int i, Elf64_Phdr *ret)
+{
+	const uint64_t at = s->src->ehdr;
+	Elf64_Ehdr e;
+
+	if (!at || !mem_read(s, at, &e, sizeof(e)) || memcmp(e.e_ident, ELFMAG, SELFMAG))
+		return false;
+	return i < e.e_phnum && e.e_phentsize == sizeof(*ret) &&
+	       mem_read(s, at + e.e_phoff + (uint64_t)i * sizeof(*ret), ret, sizeof(*ret));
+}
+
 static void read_headers(struct scan *s)
 {
-	const struct insn_source *src = s->src;
-	Elf64_Ehdr e;
+	const uint64_t bias = s->src->bias;
 	Elf64_Phdr ph;
 
-	if (!src->ehdr || !mem_read(s, src->ehdr, &e, sizeof(e)) || memcmp(e.e_ident, ELFMAG, SELFMAG))
-		return;
-	for (int i = 0; i < e.e_phnum && e.e_phentsize == sizeof(ph); i++) {
-		if (!mem_read(s, src->ehdr + e.e_phoff + (uint64_t)i * sizeof(ph), &ph, sizeof(ph)))
-			return;
+	for (int i = 0; program_header(s, i, &ph); i++) {
 		if (ph.p_type == PT_GNU_EH_FRAME)
-			read_eh_frame_hdr(s, ph.p_vaddr + src->bias);
+			read_eh_frame_hdr(s, ph.p_vaddr + bias);
 		else if (ph.p_type == PT_DYNAMIC)
-			s->dynamic = ph.p_vaddr + src->bias;
+			s->dynamic = ph.p_vaddr + bias;
 	}
 }
 
@@ -977,18 +984,11 @@ static bool find_cie(struct scan *s, uint64_t from, uint64_t len)
 
 static void find_eh_frame(struct scan *s)
 {
-	const struct insn_source *src = s->src;
-	Elf64_Ehdr e;
 	Elf64_Phdr ph;
 
-	if (!src->ehdr || !mem_read(s, src->ehdr, &e, sizeof(e)) || memcmp(e.e_ident, ELFMAG, SELFMAG))
-		return;
-	for (int i = 0; i < e.e_phnum && e.e_phentsize == sizeof(ph); i++) {
-		if (!mem_read(s, src->ehdr + e.e_phoff + (uint64_t)i * sizeof(ph), &ph, sizeof(ph)))
+	for (int i = 0; program_header(s, i, &ph); i++)
+		if (ph.p_type == PT_LOAD && ph.p_flags == PF_R && find_cie(s, ph.p_vaddr + s->src->bias, ph.p_memsz))
 			return;
-		if (ph.p_type == PT_LOAD && ph.p_flags == PF_R && find_cie(s, ph.p_vaddr + src->bias, ph.p_memsz))
-			return;
-	}
 }
 
 static void spans_read(struct scan *s)
