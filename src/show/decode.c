@@ -262,12 +262,12 @@ static bool both_sides(struct view *v, const struct argument *a, uint64_t addr, 
 	return true;
 }
 
-static void show_single_ints(struct view *v, uint64_t addr)
+static void show_single_ints(struct view *v, const uint8_t *in, const uint8_t *out)
 {
 	int32_t was, is;
 
-	memcpy(&was, bytes_exactly(v, SIDE_IN, addr, 4), 4);
-	memcpy(&is, bytes_exactly(v, SIDE_OUT, addr, 4), 4);
+	memcpy(&was, in, 4);
+	memcpy(&is, out, 4);
 	put_char(v->out, '[');
 	put_int(v->out, was);
 	put_lit(v->out, " => ");
@@ -277,6 +277,8 @@ static void show_single_ints(struct view *v, uint64_t addr)
 
 static void show_in_and_out(struct view *v, const struct argument *a, uint64_t addr)
 {
+	/* Asked for once: in a damaged record parts may overlap, and another search find another one. */
+	const uint8_t *in = bytes_exactly(v, SIDE_IN, addr, 4), *out = bytes_exactly(v, SIDE_OUT, addr, 4);
 	uint64_t n;
 	bool same;
 
@@ -286,9 +288,8 @@ static void show_in_and_out(struct view *v, const struct argument *a, uint64_t a
 		show_output(v, a, addr);
 	} else if (same) {
 		show_input(v, a, addr);
-	} else if (a->kind == K_INTS && length_of(v, a->cap, addr) == 4 &&
-		   bytes_exactly(v, SIDE_IN, addr, 4) && bytes_exactly(v, SIDE_OUT, addr, 4)) {
-		show_single_ints(v, addr);
+	} else if (a->kind == K_INTS && length_of(v, a->cap, addr) == 4 && in && out) {
+		show_single_ints(v, in, out);
 	} else {
 		show_input(v, a, addr);
 		put_lit(v->out, " => ");
