@@ -25,6 +25,8 @@
 #define RING_CONSUMERS 16
 #define RING_NAP_MS    50
 #define RING_HOT       (512u << 10)
+#define RING_COPIES    8
+#define RING_LOST      (1u << 31)
 
 enum consumer_state { CONSUMER_NONE, CONSUMER_ACTIVE, CONSUMER_GONE };
 
@@ -44,7 +46,10 @@ struct ring_head {
 	uint64_t size;          /* of the buffer, bytes */
 	uint32_t version;
 	uint32_t producer;      /* pid of the producer, whose store the events name */
-	uint8_t  pad0[40];
+	/* written by the producer: stores whose bytes are still being copied, 0 for none; with RING_LOST: it
+	 * could not be done. Set before an event names the store. */
+	uint32_t copying[RING_COPIES];
+	uint8_t  pad0[8];
 	uint64_t head;          /* written by the producer, release: everything before may be read */
 	uint64_t seq;           /* written by the producer: last sequence number */
 	uint32_t waiting;       /* written by the producer: it waits for space; futex word */

@@ -223,6 +223,8 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	m->cpuid_faults = cpu_has_cpuid_faulting();
 	the_monitor = m;
 	monitor_pin(m);
+	if (!version && !(cfg->exposed & SRC_CPUID))
+		cpuid_prefetch();
 	trap_as_the_version(m);
 	if (version)
 		follower_main(m);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "monitor/copier.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
@@ -59,13 +60,13 @@ static void call_begin(struct task *t, const struct __ptrace_syscall_info *info)
 }
 
 /* Answer a call without letting it run. The task stays at the seccomp stop; lead_go_user makes it skip. */
-static void answer(struct monitor *m, struct task *t, int64_t result)
+static void answer(struct monitor *m, struct task *t, int64_t result, uint32_t flags)
 {
 	task_regs(t);
 	t->regs.orig_rax = -1;
 	t->regs.rax = result;
 	task_set_regs(t);
-	publish_call(m, t, EV_CALL, result, EVF_ANSWERED | EVF_RUNS);
+	publish_call(m, t, EV_CALL, result, flags | EVF_RUNS);
 	lead_go_user(t);
 }
 
@@ -98,6 +99,7 @@ static void call_prepare(struct monitor *m, struct task *t)
 {
 	bool sleeps = !(t->row->who & QUICK);
 
+	copier_before_call(m, t);
 	if (row_needs_entry(t->row) || is_exec(t->nr) || is_clone(t->nr))
 		capture_in(m, t);
 	if (is_clone(t->nr))
@@ -147,7 +149,11 @@ static void on_call(struct monitor *m, struct task *t)
 	if (shield_answers(m, t, &forced)) {
 		if (t->call_flags & EVF_REFUSED)
 			note_once(m, t, NOTE_REFUSED);
-		answer(m, t, forced);
+		answer(m, t, forced, EVF_ANSWERED);
+		return;
+	}
+	if (shield_tells_time(m, t, &forced)) {
+		answer(m, t, forced, 0);
 		return;
 	}
 	call_prepare(m, t);
@@ -350,6 +356,7 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 	} else {
 		mm = flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
 		c->p = process_new(tid, mm);
+		c->p->other_time = t->p->other_time || (t->nr == SYS_clone3 && flags & CLONE_NEWTIME);
 		c->p->segv_ignored = t->p->segv_ignored;
 		c->p->segv_handled = t->p->segv_handled;
 		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
@@ -427,6 +434,7 @@ static void on_dying(struct monitor *m, struct task *t)
 		task_resume(t, PTRACE_CONT, 0);
 		return;
 	}
+	copier_settle(m, t, 0, ~0ull);
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
 	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 	e->result = status;

@@ -301,7 +301,10 @@ static int open_kept(struct build *b, const struct file_id *id, int64_t *ret_fd)
 {
 	char path[64];
 	int n = snprintf(path, sizeof(path), "/proc/%u/fd/%u", b->m->s->ring.h->producer, id->store);
-	int err = guest_write(b->t, b->scratch, path, n + 1);
+	int err = stream_kept(b->m->s, b->m->consumer, id->store);
+
+	if (!err)
+		err = guest_write(b->t, b->scratch, path, n + 1);
 
 	return err ? err : call(b, ret_fd, SYS_open, b->scratch, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
 }
@@ -586,7 +589,7 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 	}
 	if (id->store == ~0u)
 		return -ENOTSUP;
-	if ((err = task_regs(t)))
+	if ((err = stream_kept(m->s, m->consumer, id->store)) || (err = task_regs(t)))
 		return err;
 	scratch = (t->regs.rsp - 256) & ~15ull;
 	map.shared = (flags & MAP_TYPE) != MAP_PRIVATE;

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "monitor/copier.h"
 #include "monitor/publish.h"
 #include "show/names.h"
 
@@ -45,6 +46,18 @@ static bool same(const struct file_id *a, const struct file_id *b)
 	       a->ctime == b->ctime;
 }
 
+static bool is_hot(const struct file_id *id)
+{
+	return (int64_t)now_wall() - max_of(id->ctime, id->mtime) < HOT_NS;
+}
+
+uint64_t file_state(const struct file_id *id)
+{
+	const uint64_t v[3] = {id->size, id->mtime, id->ctime};
+
+	return is_hot(id) ? 0 : hash_bytes(v, sizeof(v), 0) | 1;
+}
+
 static void forget(int i)
 {
 	close(kept[i]->id.store);
@@ -61,7 +74,7 @@ static bool make_room(struct monitor *m)
 	uint64_t slowest = ring_slowest(&m->s->ring, head, &who);
 
 	for (int i = 0; i < nkept; i++)
-		if (kept[i]->last_pos < slowest && (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
+		if (kept[i]->last_pos < slowest && !copier_busy(m, kept[i]->id.store) && (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
 			oldest = i;
 	if (oldest < 0)
 		return false;
@@ -92,7 +105,7 @@ static struct kept *find(struct monitor *m, const struct file_id *id)
 	k = xcalloc(1, sizeof(*k));
 	k->id = *id;
 	k->id.store = fd;
-	k->hot = (int64_t)now_wall() - max_of(id->ctime, id->mtime) < HOT_NS;
+	k->hot = is_hot(id);
 	generation++;
 	kept[nkept++] = k;
 	return k;
@@ -106,9 +119,13 @@ static bool covered(const struct kept *k, uint64_t from, uint64_t to)
 	return false;
 }
 
-/* Copy one range of the file out of the leader's memory. What lies beyond the end of the file can't be
- * read, and needn't be. */
-static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to)
+/* Copies of less than this are made at once. */
+#define LATER_MIN (256u << 10)
+
+/* Copy one range of the file out of the leader's memory, or have it copied later. What lies beyond the end of
+ * the file can't be read, and needn't be. */
+static int copy_range(struct monitor *m, struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to,
+                      bool later)
 {
 	uint64_t end = page_up(k->id.size);
 	static char buffer[1024 * 1024];
@@ -118,8 +135,9 @@ static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t fr
 		to = end;
 	if (from >= to || covered(k, from, to))
 		return 0;
+	later = later && to - from >= LATER_MIN && copier_add(m, t, k->id.store, addr, from, to);
 	/* By way of a buffer that stays in the cache: writing to a fresh mapping would fault for each page. */
-	for (uint64_t done = from; done < to; done += n) {
+	for (uint64_t done = from; done < to && !later; done += n) {
 		n = guest_read_some(t, addr + (done - from), buffer, min_of(to - done, sizeof(buffer)));
 		if (!n || pwrite(k->id.store, buffer, n, done) != (ssize_t)n)
 			break;
@@ -130,7 +148,7 @@ static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t fr
 }
 
 int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_t addr, uint64_t len,
-               uint64_t offset, struct file_id *ret)
+               uint64_t offset, bool later, struct file_id *ret)
 {
 	struct stat st;
 	struct kept *k;
@@ -152,11 +170,21 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 		return 0;
 	if (!(k = find(m, ret)))
 		return -ENOSPC;
-	if ((err = copy_range(k, t, addr, offset, offset + len)))
+	if ((err = copy_range(m, k, t, addr, offset, offset + len, later)))
 		return err;
 	k->last_pos = m->s->ring.h->head;
 	ret->store = k->id.store;
 	return 0;
+}
+
+int store_of(struct monitor *m, const struct mapping *map)
+{
+	for (int i = 0; i < nkept; i++)
+		if (kept[i]->id.dev == map->dev && kept[i]->id.ino == map->ino &&
+		    kept[i]->last_pos == m->s->ring.h->head &&
+		    covered(kept[i], map->offset, min_of(map->offset + (map->end - map->start), page_up(kept[i]->id.size))))
+			return copier_busy(m, kept[i]->id.store) ? -1 : (int)kept[i]->id.store;
+	return -1;
 }
 
 void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg)
@@ -406,8 +434,8 @@ static int read_maps(struct task *t, struct image *im)
 }
 
 /* Where the file of a mapping can be looked at. The executable may be deleted, or a memfd: its magic
- * link works all the same. */
-static void image_stat_path(struct task *t, const char *path, char *ret, size_t room)
+ * link works all the same. Returns whether it is the executable. */
+static bool image_stat_path(struct task *t, const char *path, char *ret, size_t room)
 {
 	char link[64], exe[4096];
 	ssize_t n;
@@ -415,16 +443,19 @@ static void image_stat_path(struct task *t, const char *path, char *ret, size_t 
 	snprintf(link, sizeof(link), "/proc/%d/exe", t->p->pid);
 	n = readlink(link, exe, sizeof(exe) - 1);
 	exe[max_of(n, (ssize_t)0)] = 0;
-	if (!strcmp(exe, path))
-		snprintf(ret, room, "%s", link);
-	else
+	if (strcmp(exe, path)) {
 		snprintf(ret, room, "/proc/%d/root%s", t->p->pid, path);
+		return false;
+	}
+	snprintf(ret, room, "%s", link);
+	return true;
 }
 
 static int image_file(struct monitor *m, struct task *t, struct image *im, int i)
 {
 	struct image_map *x = &im->map[i];
 	char where[4200];
+	bool later;
 	int f, err;
 
 	for (f = 0; f < im->nfiles; f++)
@@ -432,8 +463,8 @@ static int image_file(struct monitor *m, struct task *t, struct image *im, int i
 			break;
 	if (f == (int)countof(im->file))
 		return -E2BIG;
-	image_stat_path(t, im->path[i], where, sizeof(where));
-	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, &im->file[f]);
+	later = image_stat_path(t, im->path[i], where, sizeof(where)) && !(x->prot & PROT_WRITE);
+	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, later, &im->file[f]);
 	if (err)
 		return err;
 	if (f == im->nfiles) {
@@ -459,12 +490,14 @@ int image_publish(struct monitor *m, struct task *t)
 
 	for (int i = 0; !err && i < im->n; i++) {
 		struct image_map *x = &im->map[i];
-		struct mapping map = {x->start, x->end, x->offset, x->start, 0, 0, im->path[i], x->prot, 0};
+		struct mapping map = {.start = x->start, .end = x->end, .offset = x->offset, .leader = x->start,
+		                      .path = im->path[i], .prot = x->prot};
 
 		if (x->kind == MAPK_FILE) {
 			err = image_file(m, t, im, i);
 			map.dev = im->file[x->file].dev;
 			map.ino = im->file[x->file].ino;
+			map.state = file_state(&im->file[x->file]);
 		}
 		if (x->kind == MAPK_FILE || x->kind == MAPK_VDSO)
 			mm_map(mm, &map);

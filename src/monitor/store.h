@@ -12,10 +12,15 @@
 #include "monitor/monitor.h"
 
 /* Describe the file that t has mapped at `addr` (`len` bytes of it from `offset`), known as `path`;
- * `stat_path` is where to look at it (a magic link in /proc). Keeps the bytes when somebody follows.
+ * `stat_path` is where to look at it (a magic link in /proc). Keeps the bytes when somebody follows; with
+ * `later` a large range may be copied in the background (copier.h).
  * 0 or -errno: an identity without bytes has store == ~0. */
 int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_t addr, uint64_t len,
-               uint64_t offset, struct file_id *ret);
+               uint64_t offset, bool later, struct file_id *ret);
+/* A number that changes with the file: of its size and times. 0: they may not tell of a change right after. */
+uint64_t file_state(const struct file_id *id);
+/* The descriptor from which what is kept of a mapping can be read: -1 if not all of it is there yet. */
+int store_of(struct monitor *m, const struct mapping *map);
 /* Append PART_FILE with the identity and the path to the event being built. */
 void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg);
 

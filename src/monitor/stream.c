@@ -193,6 +193,22 @@ struct event *stream_next(struct stream *s, int who, uint64_t ns)
 	return NULL;
 }
 
+int stream_kept(struct stream *s, int who, uint32_t store)
+{
+	for (int i = 0; i < RING_COPIES; i++) {
+		uint32_t *slot = &s->ring.h->copying[i], v;
+
+		while ((v = __atomic_load_n(slot, __ATOMIC_ACQUIRE)) == store) {
+			if (s->ring.h->consumer[who].state != CONSUMER_ACTIVE)
+				return -ECANCELED;
+			nap_ns(NAP_NS);
+		}
+		if (v == (store | RING_LOST))
+			return -ENODATA;
+	}
+	return 0;
+}
+
 void stream_release(struct stream *s, int who, const struct event *e)
 {
 	ring_release(&s->ring, &s->ring.h->consumer[who], e);

@@ -37,6 +37,10 @@ void stream_close(struct stream *s);
 /* The next event for consumer `who`, or NULL. Waits up to `ns` (0: does not wait). */
 struct event *stream_next(struct stream *s, int who, uint64_t ns);
 void stream_release(struct stream *s, int who, const struct event *e);
+
+/* Consumer `who` is about to use the store's descriptor `store`: waits until the producer has copied what
+ * belongs there. 0, -ENODATA when it could not, -ECANCELED when the consumer is to end. */
+int stream_kept(struct stream *s, int who, uint32_t store);
 /* Whether the producer has closed the stream and `who` has consumed all of it. */
 bool stream_ended(const struct stream *s, int who);
 /* Wait until all consumers have caught up, or are gone. */

@@ -24,6 +24,7 @@ struct mapping {
 	uint64_t start, end, offset;   /* in this version's memory */
 	uint64_t leader;               /* where the leader has it */
 	uint64_t dev, ino;
+	uint64_t state;                /* leader: of the file when it was mapped (file_state) */
 	char *path;
 	int prot;
 	bool shared;
@@ -62,6 +63,7 @@ struct process {
 	bool killed;                   /* follower: SIGKILL was sent */
 	bool exits;                    /* follower: has made exit_group */
 	bool foreign;                  /* runs a 32-bit program: followers can't follow */
+	bool other_time;               /* may be in a time namespace of its own */
 	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */
 	bool segv_handled;             /* ... has a handler */
 	uint8_t segv_action[32];       /* ... as rt_sigaction was given it */

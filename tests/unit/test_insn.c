@@ -540,7 +540,6 @@ static int object_take(struct dl_phdr_info *i, size_t size, void *data)
 		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
 			continue;
 		o->src.vaddr = i->dlpi_addr + p->p_vaddr;
-		o->src.text = (const uint8_t *)o->src.vaddr;
 		o->src.len = p->p_filesz;
 	}
 	return 1;
@@ -549,7 +548,7 @@ static int object_take(struct dl_phdr_info *i, size_t size, void *data)
 static bool object_find(struct object *o, const char *want, struct reader *rd)
 {
 	*o = (struct object){ .want = want, .src = { .read = reader_read, .ctx = rd, .fd = -1 } };
-	return dl_iterate_phdr(object_take, o) && o->src.text;
+	return dl_iterate_phdr(object_take, o) && o->src.len;
 }
 
 static const struct insn_site *site_at(const struct insn_site *s, size_t n, const char *at, int len)
@@ -663,28 +662,39 @@ static void test_scan_nonsense(void)
 	ok(true, "scan: 300 damaged tables survived");
 }
 
-/* Code at the very edges of the text, and every alignment of a candidate in the vector compare. */
-static void test_scan_edges(void)
+/* Whether a cpuid at `at` of `len` bytes of text is seen, and nothing else is. */
+static bool seen_at(uint8_t *text, size_t len, size_t at)
 {
 	struct reader rd = { 0 };
-	uint8_t text[64];
+	struct insn_source src = { .len = len, .vaddr = (uint64_t)text, .read = reader_read, .ctx = &rd, .fd = -1 };
+	struct insn_site *site;
+	struct insn_stats st;
+	size_t n;
+
+	memset(text, 0x90, len);
+	text[at] = 0x0f;
+	text[at + 1] = 0xa2;
+	must(!insn_scan(&src, 1u << INSN_CPUID, &site, &n, &st));
+	free(site);
+	return st.candidates == 1 && !n;
+}
+
+/* Code at the very edges of the text, every alignment of a candidate in the vector compare, and the edges of the
+ * pieces in which text is read. */
+static void test_scan_edges(void)
+{
+	size_t len = 300 << 10, piece = 128 << 10;
+	uint8_t *text = malloc(len);
 	int bad = 0;
 
-	for (int at = 0; at <= 62; at++) {
-		struct insn_source src = { .text = text, .len = 64, .vaddr = 0x1000, .read = reader_read,
-		                           .ctx = &rd, .fd = -1 };
-		struct insn_site *site;
-		struct insn_stats st;
-		size_t n;
-
-		memset(text, 0x90, sizeof(text));
-		text[at] = 0x0f;
-		text[at + 1] = 0xa2;
-		must(!insn_scan(&src, 1u << INSN_CPUID, &site, &n, &st));
-		bad += st.candidates != 1 || n;
-		free(site);
-	}
+	must(text);
+	for (size_t at = 0; at <= 62; at++)
+		bad += !seen_at(text, 64, at);
+	for (size_t at = piece - 34; at <= piece + 34; at++)
+		bad += !seen_at(text, len, at) + !seen_at(text, len, at + piece) + !seen_at(text, at + 2, at);
+	bad += !seen_at(text, len, len - 2);
 	ok(!bad, "scan: a candidate is seen at every offset");
+	free(text);
 }
 
 static void test_scan_library(const char *name, unsigned kinds, uint32_t least)

@@ -62,14 +62,17 @@ int insn_execute(const struct insn_op *op, const struct user_regs_struct *r, uns
 /* cpuid's answer (eax, ebx, ecx, edx) less what differs between cores, or cannot be repeated. */
 void cpuid_virtual(uint32_t leaf, uint32_t sub, unsigned exposed, uint32_t out[4]);
 
+/* Get the usual answers at once, while cpuid does not yet trap in the calling thread: later each costs two
+ * switches of the trap. */
+void cpuid_prefetch(void);
+
 /* Whether the kernel can make cpuid trap (ARCH_SET_CPUID). TANDEM_NO_CPUID_FAULTING=1 says no. */
 bool cpu_has_cpuid_faulting(void);
 
 /* ---- scanning ---- */
 
-/* One executable segment of an ELF object, as loaded. */
+/* One executable segment of an ELF object, as loaded and not yet patched. */
 struct insn_source {
-	const uint8_t *text;      /* the segment's bytes, unpatched */
 	size_t len;
 	uint64_t vaddr;           /* where it is loaded */
 	uint64_t ehdr;            /* where the object's ELF header is loaded; 0: nowhere */

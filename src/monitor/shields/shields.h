@@ -41,6 +41,8 @@ bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info);
 bool shield_vdso_call(const struct task *t);
 /* Leader: whether tandem answers the call without the kernel. Sets EVF_REFUSED where it is refused. */
 bool shield_answers(struct monitor *m, struct task *t, int64_t *ret_result);
+/* Leader: whether the call asks for nothing but the time, which is given to it then. */
+bool shield_tells_time(struct monitor *m, struct task *t, int64_t *ret_result);
 /* Leader: the call has returned; take note of it, and correct what the program must not see. */
 int64_t shield_result(struct monitor *m, struct task *t, int64_t result);
 /* Both, at the entry of madvise: MADV_FREE runs as MADV_DONTNEED. */

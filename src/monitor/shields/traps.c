@@ -10,8 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "monitor/copier.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
+#include "monitor/store.h"
 
 #ifndef ARCH_SET_CPUID
 #define ARCH_SET_CPUID 0x1012
@@ -30,9 +32,9 @@ struct patch_set {
 	int n, room;
 };
 
-/* What a scan found, by the identity of the file: offsets instead of addresses. */
+/* What a scan found, by the identity of the file and its state: offsets instead of addresses. */
 struct scan {
-	uint64_t dev, ino, offset, len;
+	uint64_t dev, ino, state, offset, len;
 	struct insn_site *site;
 	size_t n;
 	struct scan *next;
@@ -139,11 +141,6 @@ static void add_patch(struct task *t, const struct insn_at *site, uint64_t at)
 	s->patch[s->n++] = (struct patch){at, op};
 }
 
-static int read_guest(void *ctx, uint64_t addr, void *buf, size_t len)
-{
-	return guest_read(ctx, addr, buf, len);
-}
-
 /* Where the object that a mapping belongs to begins in memory. */
 static uint64_t object_start(const struct mm *mm, const struct mapping *map)
 {
@@ -164,21 +161,47 @@ static uint64_t object_bias(struct task *t, uint64_t ehdr)
 	return type == ET_EXEC ? 0 : ehdr;
 }
 
+/* Where the text of a mapping is read: the store has it in fewer pages than the task's memory. */
+struct text {
+	struct task *t;
+	const struct mapping *map;
+	int store;                      /* or -1 */
+};
+
+static int read_text(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+	const struct text *x = ctx;
+	const struct mapping *map = x->map;
+
+	if (x->store >= 0 && addr >= map->start && addr + len <= map->end &&
+	    pread(x->store, buf, len, map->offset + (addr - map->start)) == (ssize_t)len)
+		return 0;
+	return guest_read(x->t, addr, buf, len);
+}
+
+static struct scan *scan_find(const struct mapping *map, uint64_t len)
+{
+	for (struct scan *s = scans; s && map->state; s = s->next)
+		if (s->dev == map->dev && s->ino == map->ino && s->state == map->state && s->offset == map->offset &&
+		    s->len == len)
+			return s;
+	return NULL;
+}
+
 static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct mapping *map)
 {
 	size_t len = map->end - map->start;
-	struct insn_source src = {.len = len, .vaddr = map->start, .read = read_guest, .ctx = t, .fd = -1};
+	struct text text = {t, map, store_of(m, map)};
+	struct insn_source src = {.len = len, .vaddr = map->start, .read = read_text, .ctx = &text, .fd = -1};
 	struct insn_stats stats = {0};
-	struct scan *s;
-	static uint8_t *text;
-	static size_t room;
+	struct scan *s = scan_find(map, len);
 
-	for (s = scans; s; s = s->next)
-		if (s->dev == map->dev && s->ino == map->ino && s->offset == map->offset && s->len == len)
-			return s;
+	if (s)
+		return s;
 	s = xcalloc(1, sizeof(*s));
 	s->dev = map->dev;
 	s->ino = map->ino;
+	s->state = map->state;
 	s->offset = map->offset;
 	s->len = len;
 	s->next = scans;
@@ -187,10 +210,6 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 		m->unscanned_bytes += len;
 		return s;
 	}
-	if (len > room)
-		text = xrealloc(text, room = len);
-	src.len = guest_read_some(t, map->start, text, len);
-	src.text = text;
 	src.ehdr = object_start(t->p->mm, map);
 	src.bias = object_bias(t, src.ehdr);
 	insn_scan(&src, kinds_to_patch(m), &s->site, &s->n, &stats);
@@ -210,6 +229,7 @@ void shield_patch_mapping(struct monitor *m, struct task *t, const struct mappin
 	s = scan_mapping(m, t, map);
 	if (!s->n)
 		return;
+	copier_settle(m, t, map->start, map->end);
 	at = xcalloc(s->n, sizeof(*at));
 	for (size_t i = 0; i < s->n; i++) {
 		at[i].addr = map->start + s->site[i].vaddr;
