@@ -4,7 +4,7 @@
  */
 #include "monitor/shields/scan.h"
 
-#include <emmintrin.h>
+#include <immintrin.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,10 +254,7 @@ static void walk_through(struct scan *s)
 	}
 }
 
-/* What can be reached from the start by direct branches is code. Only where a jump goes to a place
- * that cannot be told is the rest taken for code too, if all of the function decodes consistently:
- * elsewhere nothing leads to it, and it may be data. */
-static void function_walk(struct scan *s, const struct span *at)
+static void function_open(struct scan *s, const struct span *at)
 {
 	struct function *f = &s->f;
 	size_t size = at->end - at->start;
@@ -272,9 +269,20 @@ static void function_walk(struct scan *s, const struct span *at)
 	memset(f->mark, UNSEEN, size);
 	f->at = *at;
 	f->indirect = false;
+	f->ntodo = 0;
 	f->broken = s->src->read(s->src->ctx, at->start, f->text, size) != 0;
-	if (!f->broken)
-		walk_from(s, 0);
+	todo_add(f, 0);
+}
+
+/* What can be reached from the start by direct branches is code. Only where a jump goes to a place
+ * that cannot be told is the rest taken for code too, if all of the function decodes consistently:
+ * elsewhere nothing leads to it, and it may be data. */
+static void function_walk(struct scan *s)
+{
+	struct function *f = &s->f;
+
+	while (f->ntodo && !f->broken)
+		walk_line(s, f->todo[--f->ntodo]);
 	if (f->indirect && !f->broken)
 		walk_through(s);
 }
@@ -317,6 +325,23 @@ static enum verdict judge_unreached(struct scan *s, size_t off)
 	return v == REFUTED ? REFUTED : UNVERIFIED;
 }
 
+/* Nearly always the candidate is the distance of a jump, and the walk need not come to its end: it has been
+ * inside of an instruction that is reached. Only what may be a site is worth the proof of the whole. */
+static bool refuted_early(struct scan *s, size_t off)
+{
+	struct function *f = &s->f;
+	struct insn_op op;
+	size_t at = off;
+
+	while (f->ntodo && !f->broken && f->mark[off] == UNSEEN)
+		walk_line(s, f->todo[--f->ntodo]);
+	if (f->broken || f->mark[off] != INSIDE)
+		return false;
+	while (f->mark[at] == INSIDE)
+		at--;
+	return !insn_decode(f->text + at, function_size(s) - at, f->at.start + at, &op);
+}
+
 static enum verdict examine(struct scan *s, size_t off, struct insn_site *ret)
 {
 	const struct insn_source *src = s->src;
@@ -328,9 +353,12 @@ static enum verdict examine(struct scan *s, size_t off, struct insn_site *ret)
 			return OUTSIDE;
 		if (f.start < src->vaddr || f.end > src->vaddr + src->len || f.end - f.start > TABLE_MAX)
 			return UNVERIFIED;
-		function_walk(s, &f);
+		function_open(s, &f);
 	}
 	off = at - s->f.at.start;
+	if (refuted_early(s, off))
+		return REFUTED;
+	function_walk(s);
 	if (!s->f.broken && s->f.mark[off] == UNSEEN)
 		return judge_unreached(s, off);
 	return judge(s, off, ret);
@@ -388,17 +416,33 @@ static int second_bytes(unsigned kinds, uint8_t set[5])
 	return n;
 }
 
-/* A bit for each of 16 places that hold 0f and then one of the set; 17 bytes are read. */
-static unsigned pairs(const uint8_t *at, const __m128i *set, int n)
+/* A bit for each of 32 places that hold 0f and then one of the set; 33 bytes are read. */
+typedef uint32_t pairs_fn(const uint8_t *at, const uint8_t *set, int n);
+
+static uint32_t pairs16(const uint8_t *at, const uint8_t *set, int n)
 {
-	__m128i first = _mm_loadu_si128((const __m128i *)at);
-	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1));
-	__m128i any = _mm_setzero_si128();
+	__m128i first = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)at), _mm_set1_epi8(0x0f));
+	__m128i second = _mm_loadu_si128((const __m128i *)(at + 1)), any = _mm_setzero_si128();
 
 	for (int i = 0; i < n; i++)
-		any = _mm_or_si128(any, _mm_cmpeq_epi8(second, set[i]));
-	any = _mm_and_si128(any, _mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f)));
-	return (unsigned)_mm_movemask_epi8(any);
+		any = _mm_or_si128(any, _mm_cmpeq_epi8(second, _mm_set1_epi8((char)set[i])));
+	return (uint32_t)_mm_movemask_epi8(_mm_and_si128(any, first));
+}
+
+static uint32_t pairs_sse2(const uint8_t *at, const uint8_t *set, int n)
+{
+	return pairs16(at, set, n) | pairs16(at + 16, set, n) << 16;
+}
+
+__attribute__((target("avx2")))
+static uint32_t pairs_avx2(const uint8_t *at, const uint8_t *set, int n)
+{
+	__m256i first = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)at), _mm256_set1_epi8(0x0f));
+	__m256i second = _mm256_loadu_si256((const __m256i *)(at + 1)), any = _mm256_setzero_si256();
+
+	for (int i = 0; i < n; i++)
+		any = _mm256_or_si256(any, _mm256_cmpeq_epi8(second, _mm256_set1_epi8((char)set[i])));
+	return (uint32_t)_mm256_movemask_epi8(_mm256_and_si256(any, first));
 }
 
 /* Text is read in pieces that stay in the cache, with what a decision at their edges needs of their neighbours. */
@@ -408,7 +452,7 @@ static unsigned pairs(const uint8_t *at, const __m128i *set, int n)
 struct piece {
 	size_t off, len;                /* in the segment; places of candidates */
 	size_t left;                    /* bytes from `off` on */
-	uint8_t bytes[BEFORE + PIECE + INSN_MAX + 17];
+	uint8_t bytes[BEFORE + PIECE + INSN_MAX + 33];
 };
 
 /* As much of a piece as can be read: a mapping may reach beyond the end of its file. */
@@ -431,15 +475,15 @@ static void piece_read(struct scan *s, struct piece *p, size_t off)
 	p->off = off;
 	p->left = got;
 	p->len = min_of(got, (size_t)PIECE);
-	memset(at + got, 0, 17);
+	memset(at + got, 0, 33);
 }
 
-static void scan_piece(struct scan *s, const struct piece *p, const __m128i *set, int n)
+static void scan_piece(struct scan *s, const struct piece *p, pairs_fn *pairs, const uint8_t *set, int n)
 {
 	const uint8_t *text = p->bytes + BEFORE;
 
-	for (size_t off = 0; off < p->len; off += 16) {
-		for (unsigned m = pairs(text + off, set, n); m; m &= m - 1) {
+	for (size_t off = 0; off < p->len; off += 32) {
+		for (uint32_t m = pairs(text + off, set, n); m; m &= m - 1) {
 			size_t at = off + (size_t)__builtin_ctz(m);
 
 			if (at < p->len)
@@ -450,16 +494,14 @@ static void scan_piece(struct scan *s, const struct piece *p, const __m128i *set
 
 static void scan_text(struct scan *s)
 {
+	pairs_fn *pairs = __builtin_cpu_supports("avx2") ? pairs_avx2 : pairs_sse2;
 	struct piece *p = xmalloc(sizeof(*p));
-	uint8_t byte[5];
-	__m128i set[5];
-	int n = second_bytes(s->kinds, byte);
+	uint8_t set[5];
+	int n = second_bytes(s->kinds, set);
 
-	for (int i = 0; i < n; i++)
-		set[i] = _mm_set1_epi8((char)byte[i]);
 	for (size_t off = 0; n && off < s->src->len; off += PIECE) {
 		piece_read(s, p, off);
-		scan_piece(s, p, set, n);
+		scan_piece(s, p, pairs, set, n);
 		if (p->len < PIECE)
 			break;
 	}
