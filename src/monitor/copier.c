@@ -8,71 +8,87 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-/* One for each slot of the ring's head; all but the ring is under the lock. */
+#include "monitor/store.h"
+
+/* What the thread copies between two looks at whether it still should. */
+#define STEP (256u << 10)
+
+/* One for each slot of the ring's head. The monitor takes off at the end, the thread at the beginning. */
 static struct job {
 	bool queued;
+	bool busy;                     /* the thread is copying done..busy_to */
+	bool failed;
 	pid_t tid;
-	uint32_t domain;
-	uint64_t addr, from, to;
+	uint32_t domain, store;
+	uint64_t dev, ino;
+	uint64_t addr, from;           /* where the offset `from` is mapped */
+	uint64_t done, busy_to, to;    /* offsets */
 } jobs[RING_COPIES];
-static int queued;
+static int queued;                     /* read without the lock by the monitor, which alone makes it grow */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* By way of a buffer that stays in the cache: writing to a fresh mapping would fault for each page. */
-static bool copy(const struct job *j, uint32_t store)
+static bool copy(const struct job *j, char *buffer, uint64_t at, uint64_t to)
 {
-	static char buffer[512 * 1024];
+	for (ssize_t got; at < to; at += got) {
+		struct iovec here = {buffer, min_of(to - at, (uint64_t)STEP)};
+		struct iovec there = {(void *)(j->addr + (at - j->from)), here.iov_len};
 
-	for (uint64_t done = 0, n; done < j->to - j->from; done += n) {
-		struct iovec to = {buffer, min_of(j->to - j->from - done, sizeof(buffer))};
-		struct iovec from = {(void *)(j->addr + done), to.iov_len};
-		ssize_t got = process_vm_readv(j->tid, &to, 1, &from, 1, 0);
-
-		if (got <= 0 || pwrite(store, buffer, got, j->from + done) != got)
+		got = process_vm_readv(j->tid, &here, 1, &there, 1, 0);
+		if (got <= 0 || pwrite(j->store, buffer, got, at) != got)
 			return false;
-		n = got;
 	}
 	return true;
 }
 
-static int next_job(void)
+/* With the lock held. */
+static void finish_if_done(struct monitor *m, struct job *j)
+{
+	if (!j->queued || j->busy || (j->done < j->to && !j->failed))
+		return;
+	j->queued = false;
+	__atomic_sub_fetch(&queued, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&m->s->ring.h->copying[j - jobs], j->failed ? j->store | RING_LOST : 0, __ATOMIC_RELEASE);
+}
+
+static struct job *next_job(void)
 {
 	for (int i = 0; i < RING_COPIES; i++)
 		if (jobs[i].queued)
-			return i;
-	return -1;
+			return &jobs[i];
+	return NULL;
 }
 
 static void *copier_main(void *arg)
 {
+	static char buffer[STEP];
 	struct monitor *m = arg;
-	uint32_t *slot = m->s->ring.h->copying;
+	struct job *j;
+	bool ok;
 
 	/* The leader keeps its core. */
 	sched_setaffinity(0, sizeof(m->cfg->cpus), &m->cfg->cpus);
 	pthread_mutex_lock(&lock);
 	for (;;) {
-		int i = next_job();
-		struct job j;
-		bool ok;
-
-		if (i < 0) {
+		if (!(j = next_job())) {
 			pthread_cond_wait(&changed, &lock);
 			continue;
 		}
-		j = jobs[i];
+		j->busy = true;
+		j->busy_to = min_of(j->done + STEP, j->to);
 		pthread_mutex_unlock(&lock);
-		ok = copy(&j, slot[i]);
+		ok = copy(j, buffer, j->done, j->busy_to);
 		pthread_mutex_lock(&lock);
-		jobs[i].queued = false;
-		queued--;
-		__atomic_store_n(&slot[i], ok ? 0 : slot[i] | RING_LOST, __ATOMIC_RELEASE);
+		j->busy = false;
+		j->done = j->busy_to;
+		j->failed |= !ok;
+		finish_if_done(m, j);
 		pthread_cond_broadcast(&changed);
 	}
 	return NULL;
@@ -94,30 +110,21 @@ static bool start_thread(struct monitor *m)
 	return state > 0;
 }
 
-/* Linux 6.11 and 6.12 let a running program be written to. */
-static bool kernel_protects(void)
-{
-	static int known; /* 0: not asked, 1, -1 */
-	struct utsname u;
-
-	if (!known)
-		known = uname(&u) || !strncmp(u.release, "6.11", 4) || !strncmp(u.release, "6.12", 4) ? -1 : 1;
-	return known > 0;
-}
-
-bool copier_add(struct monitor *m, struct task *t, uint32_t store, uint64_t addr, uint64_t from, uint64_t to)
+bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uint64_t addr, uint64_t from,
+                uint64_t to)
 {
 	uint32_t *slot = m->s->ring.h->copying;
 	int i = 0;
 
-	while (i < RING_COPIES && slot[i])
+	while (i < RING_COPIES && __atomic_load_n(&slot[i], __ATOMIC_ACQUIRE))
 		i++;
-	if (i == RING_COPIES || !kernel_protects() || !start_thread(m))
+	if (i == RING_COPIES || !start_thread(m))
 		return false;
 	pthread_mutex_lock(&lock);
-	jobs[i] = (struct job){true, t->tid, t->p->mm->domain, addr, from, to};
-	queued++;
-	__atomic_store_n(&slot[i], store, __ATOMIC_RELEASE);
+	jobs[i] = (struct job){.queued = true, .tid = t->tid, .domain = t->p->mm->domain, .store = id->store,
+	                       .dev = id->dev, .ino = id->ino, .addr = addr, .from = from, .done = from, .to = to};
+	__atomic_add_fetch(&queued, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot[i], id->store, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
 	return true;
@@ -131,38 +138,111 @@ bool copier_busy(const struct monitor *m, uint32_t store)
 	return false;
 }
 
-static bool overlaps(const struct job *j, uint32_t domain, uint64_t start, uint64_t end)
+/* What is mapped at start..end will be lost, of what is still to be copied. The end is taken off the job, and
+ * copied here; a hole in the middle takes all behind it along. With the lock held. */
+static void help(struct monitor *m, struct job *j, uint64_t start, uint64_t end)
 {
-	return j->queued && j->domain == domain && j->addr < end && start < j->addr + (j->to - j->from);
+	static char buffer[STEP];
+	uint64_t first = start > j->addr ? j->from + (start - j->addr) : j->from;
+
+	if (end <= j->addr)
+		return;
+	while (j->queued && j->busy && j->busy_to > first)
+		pthread_cond_wait(&changed, &lock);
+	first = max_of(first, j->busy ? j->busy_to : j->done);
+	if (!j->queued || first >= j->to || j->from + (end - j->addr) <= j->done)
+		return;
+	j->failed |= !copy(j, buffer, first, j->to);
+	j->to = first;
+	finish_if_done(m, j);
+}
+
+static bool pending(void)
+{
+	return __atomic_load_n(&queued, __ATOMIC_ACQUIRE);
+}
+
+static void settle(struct monitor *m, uint32_t domain, uint64_t start, uint64_t end)
+{
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < RING_COPIES; i++)
+		if (jobs[i].queued && (!domain || jobs[i].domain == domain))
+			help(m, &jobs[i], start, end);
+	pthread_mutex_unlock(&lock);
 }
 
 void copier_settle(struct monitor *m, struct task *t, uint64_t start, uint64_t end)
 {
-	(void)m;
-	if (!__atomic_load_n(&queued, __ATOMIC_ACQUIRE) || !t->in_mm)
-		return;
+	if (pending() && t->in_mm)
+		settle(m, t->in_mm->domain, start, end);
+}
+
+static bool stat_fd(struct task *t, int fd, struct stat *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->p->pid, fd);
+	return stat(path, ret) == 0;
+}
+
+/* A loader maps a library whole, and then its segments over that, from the same offsets of the same file: where
+ * such a segment cannot be written to, the bytes stay. */
+static bool same_bytes(struct task *t, const struct job *j)
+{
+	const uint64_t *a = t->args;
+	struct stat st;
+
+	if (a[2] & PROT_WRITE || a[3] & MAP_ANONYMOUS || a[5] - j->from != a[0] - j->addr)
+		return false;
+	return stat_fd(t, a[4], &st) && st.st_dev == j->dev && st.st_ino == j->ino;
+}
+
+static void before_fixed_mapping(struct monitor *m, struct task *t)
+{
+	uint64_t start = t->args[0], end = page_up(start + t->args[1]);
+
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < RING_COPIES; i++) {
+		struct job *j = &jobs[i];
+
+		if (j->queued && j->domain == t->in_mm->domain && start < j->addr + (j->to - j->from) && end > j->addr &&
+		    !same_bytes(t, j))
+			help(m, j, start, end);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void before_change(struct monitor *m, const struct stat *st)
+{
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < RING_COPIES; i++)
-		while (overlaps(&jobs[i], t->in_mm->domain, start, end))
-			pthread_cond_wait(&changed, &lock);
+		if (jobs[i].queued && jobs[i].dev == st->st_dev && jobs[i].ino == st->st_ino)
+			help(m, &jobs[i], 0, ~0ull);
 	pthread_mutex_unlock(&lock);
 }
 
 void copier_before_call(struct monitor *m, struct task *t)
 {
 	const uint64_t *a = t->args;
+	char path[4200];
+	struct stat st;
 
-	if (!__atomic_load_n(&queued, __ATOMIC_ACQUIRE))
+	if (!pending() || !t->in_mm)
 		return;
 	switch (t->nr) {
 	case SYS_mmap:
-		if (!(a[3] & MAP_FIXED))
-			return;
-		/* fall through */
+		if (a[3] & MAP_FIXED)
+			before_fixed_mapping(m, t);
+		return;
 	case SYS_munmap: case SYS_mprotect: case SYS_pkey_mprotect: case SYS_madvise:
 		copier_settle(m, t, a[0], page_up(a[0] + a[1]));
 		return;
 	case SYS_mremap: case SYS_remap_file_pages: case SYS_execve: case SYS_execveat:
 		copier_settle(m, t, 0, ~0ull);
+		return;
 	}
+	if (t->row->who & WRITES && stat_fd(t, a[0], &st))
+		before_change(m, &st);
+	if (call_truncates(t) && call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0)
+		before_change(m, &st);
 }

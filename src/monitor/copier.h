@@ -1,9 +1,9 @@
-/* copier.h - the bytes of large executables, copied into the store by a thread beside the leader's monitor.
+/* copier.h - the bytes of large files, copied into the store by a thread beside the leader's monitor.
  *
- * Copying 30 MB takes 20 ms, in which the leader would stand at its exec. What may be copied later is what
- * cannot change meanwhile: the mappings without write permission of the file that a process executes. The
- * kernel lets nobody write to that file, and before the process gives such a mapping up, or dies, its
- * monitor waits (copier_settle).
+ * Copying a compiler's 30 MB takes 20 ms, in which the leader would stand at its exec; its libraries take
+ * half of that again. What has been mapped without write permission can be copied a little later, out of the
+ * leader's memory, as long as it is the same there: so before a call that would change that, or a death, the
+ * monitor copies what is left by itself (copier_before_call, copier_settle).
  *
  * A follower that needs such a store waits for it (stream_kept): the ring's head lists the unfinished ones.
  */
@@ -12,14 +12,15 @@
 
 #include "monitor/monitor.h"
 
-/* Copy the bytes that t has mapped at `addr`, which are `from`..`to` of a file, into the memfd `store`. False:
- * not now (no thread, no slot, or a kernel that lets running programs be written to); the caller copies itself. */
-bool copier_add(struct monitor *m, struct task *t, uint32_t store, uint64_t addr, uint64_t from, uint64_t to);
+/* Copy the bytes that t has mapped at `addr`, the offsets `from`..`to` of the file `id`, into its store. False:
+ * not now (no thread, no slot); the caller copies by itself. */
+bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uint64_t addr, uint64_t from,
+                uint64_t to);
 /* Whether a copy into `store` is under way. */
 bool copier_busy(const struct monitor *m, uint32_t store);
-/* Wait for the copies out of t's memory that overlap start..end. */
+/* Finish the copies out of t's memory that need what is mapped at start..end. */
 void copier_settle(struct monitor *m, struct task *t, uint64_t start, uint64_t end);
-/* The same, where the call that t is about to make would take the memory away. */
+/* The same, where the call that t is about to make would change the memory, or may change a file. */
 void copier_before_call(struct monitor *m, struct task *t);
 
 #endif

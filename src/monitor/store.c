@@ -135,7 +135,7 @@ static int copy_range(struct monitor *m, struct kept *k, struct task *t, uint64_
 		to = end;
 	if (from >= to || covered(k, from, to))
 		return 0;
-	later = later && to - from >= LATER_MIN && copier_add(m, t, k->id.store, addr, from, to);
+	later = later && to - from >= LATER_MIN && copier_add(m, t, &k->id, addr, from, to);
 	/* By way of a buffer that stays in the cache: writing to a fresh mapping would fault for each page. */
 	for (uint64_t done = from; done < to && !later; done += n) {
 		n = guest_read_some(t, addr + (done - from), buffer, min_of(to - done, sizeof(buffer)));
@@ -322,11 +322,36 @@ static void publish_cut(struct monitor *m, const struct stat *st, uint64_t size)
 	publish_part(m, PART_APPLY, 0, 0, &cut, sizeof(cut));
 }
 
+bool call_truncates(const struct task *t)
+{
+	switch (t->nr) {
+	case SYS_open:     return t->args[1] & O_TRUNC;
+	case SYS_openat:   return t->args[2] & O_TRUNC;
+	case SYS_creat:
+	case SYS_openat2:
+	case SYS_truncate: return true;
+	}
+	return false;
+}
+
+bool call_truncates_path(struct task *t, char *ret, size_t room)
+{
+	bool at = t->nr == SYS_openat || t->nr == SYS_openat2;
+	char path[4096], from[32] = "cwd";
+	size_t n = guest_read_some(t, t->args[at], path, sizeof(path) - 1);
+
+	path[n] = 0;
+	if (path[0] == '/')
+		snprintf(from, sizeof(from), "root");
+	else if (at && (int)t->args[0] != AT_FDCWD)
+		snprintf(from, sizeof(from), "fd/%d", (int)t->args[0]);
+	return n && (size_t)snprintf(ret, room, "/proc/%d/%s/%s", t->tid, from, path) < room;
+}
+
 void store_truncated(struct monitor *m, struct task *t, int64_t result)
 {
-	char path[4096], where[4200];
+	char path[4200];
 	struct stat st;
-	size_t n;
 
 	if (m->cfg->n < 2 || !nkept || result < 0)
 		return;
@@ -335,10 +360,7 @@ void store_truncated(struct monitor *m, struct task *t, int64_t result)
 			publish_cut(m, &st, 0);
 		return;
 	}
-	n = guest_read_some(t, t->args[0], path, sizeof(path) - 1);
-	path[n] = 0;
-	snprintf(where, sizeof(where), "/proc/%d/%s/%s", t->tid, path[0] == '/' ? "root" : "cwd", path);
-	if (stat(where, &st) == 0 && is_kept(&st))
+	if (call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0 && is_kept(&st))
 		publish_cut(m, &st, t->args[1]);
 }
 

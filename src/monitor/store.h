@@ -26,7 +26,11 @@ void store_publish(struct monitor *m, const struct file_id *id, const char *path
 
 /* A call of the class WRITES has returned: if it changed a kept file, append PART_APPLY. */
 void store_changed(struct monitor *m, struct task *t, int64_t result);
-/* truncate, or an open with O_TRUNC, has returned. */
+/* Whether a call may cut a file: truncate, or an open with O_TRUNC. */
+bool call_truncates(const struct task *t);
+/* Where in /proc the monitor finds the file that such a call names; false where its memory can't be read. */
+bool call_truncates_path(struct task *t, char *ret, size_t room);
+/* Such a call has returned. */
 void store_truncated(struct monitor *m, struct task *t, int64_t result);
 /* A call has opened or closed descriptors: what is remembered of them is void. */
 void store_forget_fds(struct task *t, int64_t result);

@@ -269,7 +269,7 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, (int)t->args[4]);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[max_of(n, (ssize_t)0)] = 0;
-	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, false, &id);
+	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, !(map.prot & PROT_WRITE), &id);
 	if (err) {
 		monitor_notef(m, NOTE_WARNING, err, "no copy of %s can be kept for the followers: %s", path, strerror(-err));
 		publish_event(m)->flags |= EVF_UNKNOWN;
@@ -281,18 +281,6 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	map.state = file_state(&id);
 	mm_map(t->p->mm, &map);
 	shield_patch_mapping(m, t, &map);
-}
-
-static bool truncates(const struct task *t)
-{
-	switch (t->nr) {
-	case SYS_open:     return t->args[1] & O_TRUNC;
-	case SYS_openat:   return t->args[2] & O_TRUNC;
-	case SYS_creat:
-	case SYS_openat2:
-	case SYS_truncate: return true;
-	}
-	return false;
 }
 
 /* The other side of process_vm_writev is no output of the table's, but where it is our own memory it is one. */
@@ -316,7 +304,7 @@ void shield_parts(struct monitor *m, struct task *t, int64_t result)
 {
 	if (t->call_flags & EVF_INT80)
 		return;
-	if (truncates(t))
+	if (call_truncates(t))
 		store_truncated(m, t, result);
 	if (t->nr == SYS_process_vm_writev)
 		parts_vm_write(m, t, result);
