@@ -17,6 +17,11 @@
 
 /* What the thread copies between two looks at whether it still should. */
 #define STEP (256u << 10)
+/* How much of the stream it touches at once. */
+#define TOUCH (2u << 20)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* One for each slot of the ring's head. The monitor takes off at the end, the thread at the beginning. */
 static struct job {
@@ -29,6 +34,8 @@ static struct job {
 	uint64_t addr, from;           /* where the offset `from` is mapped */
 	uint64_t done, busy_to, to;    /* offsets */
 } jobs[RING_COPIES];
+static struct { char *at; uint64_t len; } to_touch;
+static struct monitor *the_monitor;
 static int queued;                     /* read without the lock by the monitor, which alone makes it grow */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -65,6 +72,18 @@ static struct job *next_job(void)
 	return NULL;
 }
 
+/* With the lock held. Kernels before 5.14 can't: the producer touches by itself then. */
+static void touch(void)
+{
+	char *at = to_touch.at;
+	uint64_t len = to_touch.len;
+
+	to_touch.len = 0;
+	pthread_mutex_unlock(&lock);
+	madvise(at, len, MADV_POPULATE_WRITE);
+	pthread_mutex_lock(&lock);
+}
+
 static void *copier_main(void *arg)
 {
 	static char buffer[STEP];
@@ -76,6 +95,10 @@ static void *copier_main(void *arg)
 	sched_setaffinity(0, sizeof(m->cfg->cpus), &m->cfg->cpus);
 	pthread_mutex_lock(&lock);
 	for (;;) {
+		if (to_touch.len) {
+			touch();
+			continue;
+		}
 		if (!(j = next_job())) {
 			pthread_cond_wait(&changed, &lock);
 			continue;
@@ -95,7 +118,7 @@ static void *copier_main(void *arg)
 }
 
 /* Signals are the monitor's own. */
-static bool start_thread(struct monitor *m)
+static bool start_thread(void)
 {
 	static int state; /* 0: not tried, 1, -1 */
 	sigset_t all, old;
@@ -105,9 +128,30 @@ static bool start_thread(struct monitor *m)
 		return state > 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	state = pthread_create(&thread, NULL, copier_main, m) ? -1 : 1;
+	state = pthread_create(&thread, NULL, copier_main, the_monitor) ? -1 : 1;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return state > 0;
+}
+
+static void touch_ahead(struct stream *s)
+{
+	uint64_t len = min_of(s->ring.size - s->ahead, (uint64_t)TOUCH);
+
+	if (start_thread()) {
+		pthread_mutex_lock(&lock);
+		to_touch.at = s->ring.data + s->ahead;
+		to_touch.len = len;
+		pthread_cond_broadcast(&changed);
+		pthread_mutex_unlock(&lock);
+	}
+	s->ahead += len;
+}
+
+void copier_start(struct monitor *m)
+{
+	the_monitor = m;
+	m->s->on_ahead = touch_ahead;
+	m->s->ahead = RING_HOT;
 }
 
 bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uint64_t addr, uint64_t from,
@@ -118,7 +162,7 @@ bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uin
 
 	while (i < RING_COPIES && __atomic_load_n(&slot[i], __ATOMIC_ACQUIRE))
 		i++;
-	if (i == RING_COPIES || !start_thread(m))
+	if (i == RING_COPIES || !start_thread())
 		return false;
 	pthread_mutex_lock(&lock);
 	jobs[i] = (struct job){.queued = true, .tid = t->tid, .domain = t->p->mm->domain, .store = id->store,

@@ -631,6 +631,7 @@ _Noreturn void leader_main(struct monitor *m)
 	t->announced = true;
 	monitor_note(m, NOTE_ROOT, t->tid, "");
 	monitor_tick_start();
+	copier_start(m);
 	lead_publish_start(m, t);
 	first_exec(m, t);
 	while (m->ntasks) {

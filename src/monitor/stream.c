@@ -146,6 +146,9 @@ void stream_publish(struct stream *s, struct event *e)
 	e->seq = ++s->ring.h->seq;
 	ring_publish(&s->ring, e);
 	wake_sleepers(s);
+	if (s->on_ahead && s->ahead < s->ring.size &&
+	    (s->ring.h->head & (s->ring.size - 1)) + STREAM_AHEAD > s->ahead)
+		s->on_ahead(s);
 }
 
 void stream_close(struct stream *s)

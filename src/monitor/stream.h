@@ -9,10 +9,16 @@
 #include "abi/ring.h"
 #include "base/base.h"
 
+#define STREAM_AHEAD (256u << 10)
+
 struct stream {
 	struct ring ring;
 	/* Called while the producer waits for space for longer than `patience`; may drop a consumer. */
 	void (*on_full)(struct stream *s, int slowest);
+	/* Called when less than STREAM_AHEAD bytes of memory that has been touched lie before the producer; may touch
+	 * more, from `ahead` on. */
+	void (*on_ahead)(struct stream *s);
+	uint64_t ahead;         /* offset in the buffer */
 	uint64_t full_ns;       /* time the producer has waited for space, ns */
 	bool warned;
 };
