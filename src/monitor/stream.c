@@ -215,7 +215,7 @@ int stream_kept(struct stream *s, int who, uint32_t store)
 void stream_release(struct stream *s, int who, const struct event *e)
 {
 	ring_release(&s->ring, &s->ring.h->consumer[who], e);
-	if (__atomic_load_n(&s->ring.h->waiting, __ATOMIC_RELAXED)) {
+	if (__atomic_load_n(&s->ring.h->waiting, __ATOMIC_RELAXED) || stream_ended(s, who)) {
 		__atomic_store_n(&s->ring.h->waiting, 0, __ATOMIC_RELAXED);
 		futex_wake(&s->ring.h->waiting);
 	}
@@ -227,14 +227,14 @@ bool stream_ended(const struct stream *s, int who)
 	       !ring_peek(&s->ring, (struct ring_consumer *)&s->ring.h->consumer[who]);
 }
 
+/* A consumer wakes us at the end, and when it is dropped; not for each event, since nobody says that he waits. */
 void stream_drain(struct stream *s)
 {
 	uint64_t head = s->ring.h->head;
 	int slowest;
 
-	for (uint64_t nap = 20000; ring_slowest(&s->ring, head, &slowest) < head;) {
-		nap_ns(nap);
-		nap = min_of(nap * 2, (uint64_t)5000000);
-	}
+	__atomic_store_n(&s->ring.h->waiting, 0, __ATOMIC_RELAXED);
+	while (ring_slowest(&s->ring, head, &slowest) < head)
+		futex_wait(&s->ring.h->waiting, 0, 5000000);
 }
 

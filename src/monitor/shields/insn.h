@@ -95,6 +95,7 @@ struct insn_stats {
 	uint32_t sites;           /* proven to be one */
 	uint32_t refuted;         /* inside another instruction, in a function that decodes throughout */
 	uint32_t unverified;      /* neither: not patched, and the report should say so */
+	uint32_t unverified_cpuid;/* of those, what looks like cpuid, which may trap by itself */
 	uint32_t outside;         /* of those, outside of every function known: nearly always data */
 };
 

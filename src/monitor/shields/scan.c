@@ -394,6 +394,7 @@ static void candidate(struct scan *s, size_t off, const uint8_t *text, size_t le
 		/* fall through */
 	case UNVERIFIED:
 		s->stats.unverified++;
+		s->stats.unverified_cpuid += op.kind == INSN_CPUID;
 		break;
 	}
 }

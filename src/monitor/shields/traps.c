@@ -42,6 +42,10 @@ struct scan {
 
 static struct scan *scans;
 
+/* The loader asks cpuid some seventy times for each program, and where that faults it leaves a virtual machine's
+ * guest each time: 10 µs that a breakpoint does not cost. So in small text, which the loader's is, it is patched. */
+#define CPUID_MAX (512u << 10)
+
 /* An exec may cost a millisecond or two for this, not ten: text beyond this size is counted in the report instead.
  * (What is so large is a compiler or a runtime, which asks cpuid first, and is told that there is no rdrand.) */
 #define SCAN_MAX (16u << 20)
@@ -81,7 +85,7 @@ void shield_exec(struct monitor *m, struct task *t)
 
 /* ---- patching ---- */
 
-static unsigned kinds_to_patch(const struct monitor *m)
+static unsigned kinds_to_patch(const struct monitor *m, uint64_t len)
 {
 	unsigned kinds = 0, exposed = m->cfg->exposed;
 
@@ -89,7 +93,7 @@ static unsigned kinds_to_patch(const struct monitor *m)
 		kinds |= 1u << INSN_RDRAND | 1u << INSN_RDSEED;
 	if (!(exposed & SRC_CPU))
 		kinds |= 1u << INSN_RDPID | 1u << INSN_LSL;
-	if (!(exposed & SRC_CPUID) && !m->cpuid_faults)
+	if (!(exposed & SRC_CPUID) && (!m->cpuid_faults || len <= CPUID_MAX))
 		kinds |= 1u << INSN_CPUID;
 	return kinds;
 }
@@ -212,8 +216,8 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	}
 	src.ehdr = object_start(t->p->mm, map);
 	src.bias = object_bias(t, src.ehdr);
-	insn_scan(&src, kinds_to_patch(m), &s->site, &s->n, &stats);
-	m->unverified_sites += stats.unverified;
+	insn_scan(&src, kinds_to_patch(m, len), &s->site, &s->n, &stats);
+	m->unverified_sites += stats.unverified - (m->cpuid_faults ? stats.unverified_cpuid : 0);
 	for (size_t i = 0; i < s->n; i++)
 		s->site[i].vaddr -= map->start;
 	return s;
@@ -224,7 +228,7 @@ void shield_patch_mapping(struct monitor *m, struct task *t, const struct mappin
 	struct insn_at *at;
 	struct scan *s;
 
-	if (!(map->prot & PROT_EXEC) || !map->ino || !kinds_to_patch(m))
+	if (!(map->prot & PROT_EXEC) || !map->ino || !kinds_to_patch(m, map->end - map->start))
 		return;
 	s = scan_mapping(m, t, map);
 	if (!s->n)
