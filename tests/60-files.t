@@ -5,6 +5,10 @@
 same "mapped, overwritten, running, deleted" "$P/call-files"
 is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 
+same "large, mapped, and at once unmapped, replaced, overwritten" "$P/call-large-maps"
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+
+same_sh "cp over a large program that just ran, or was killed" 'for i in 1 2 3; do cp /bin/bash b; ./b -c "echo one"; cp /bin/true b; ./b two; cp /bin/bash b; ./b -c "kill -9 \$\$" & { wait $!; } 2>/dev/null; echo $?; cp /bin/echo b; ./b three; ./b four >b; ls -s b; rm b; done'
 same_sh "cp over a program that just ran" 'cp /bin/echo e; ./e one; cp /bin/true e; ./e two; cp /bin/echo e; ./e three'
 same_sh "a program that is replaced by rename" 'cp /bin/echo e; ./e one; cp /bin/false f; mv f e; ./e; echo $?'
 same_sh "a program that is deleted while it runs" 'cp /bin/sleep s; ./s 0.6 & sleep 0.3; rm s; wait $!; echo $?; ls'

@@ -228,9 +228,26 @@ static bool is_kept(const struct stat *st)
 	return false;
 }
 
-/* Whether the descriptor names a file that somebody has mapped. Remembered per process, since looking costs
- * as much as a small write. */
-static bool names_kept(struct process *p, int fd, struct stat *st)
+/* What is kept may have been unmapped, or deleted, and its number given to another file. */
+static bool is_mapped(const struct monitor *m, const struct stat *st)
+{
+	if (!is_kept(st))
+		return false;
+	for (size_t i = 0; i < countof(m->hash); i++) {
+		for (const struct task *t = m->hash[i]; t; t = t->next_hash) {
+			const struct mm *mm = t->in_mm;
+
+			for (int k = 0; mm && k < mm->nmap; k++)
+				if (mm->map[k].dev == st->st_dev && mm->map[k].ino == st->st_ino)
+					return true;
+		}
+	}
+	return false;
+}
+
+/* Whether the descriptor names a file that somebody has mapped. Remembered per process that it is none that is
+ * kept, since looking costs as much as a small write. */
+static bool names_mapped(const struct monitor *m, struct process *p, int fd, struct stat *st)
 {
 	char path[64];
 	uint64_t bit = 1ull << (fd & 63);
@@ -245,7 +262,7 @@ static bool names_kept(struct process *p, int fd, struct stat *st)
 	if (stat(path, st) < 0)
 		return false;
 	if (S_ISREG(st->st_mode) && is_kept(st))
-		return true;
+		return is_mapped(m, st);
 	if (fd < 1024)
 		p->fdknown[fd / 64] |= bit;
 	return false;
@@ -356,11 +373,11 @@ void store_truncated(struct monitor *m, struct task *t, int64_t result)
 	if (m->cfg->n < 2 || !nkept || result < 0)
 		return;
 	if (t->nr != SYS_truncate) {
-		if (names_kept(t->p, result, &st))
+		if (names_mapped(m, t->p, result, &st))
 			publish_cut(m, &st, 0);
 		return;
 	}
-	if (call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0 && is_kept(&st))
+	if (call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0 && is_mapped(m, &st))
 		publish_cut(m, &st, t->args[1]);
 }
 
@@ -369,7 +386,7 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 	struct stat st;
 	int64_t at;
 
-	if (m->cfg->n < 2 || !names_kept(t->p, t->args[0], &st))
+	if (m->cfg->n < 2 || !names_mapped(m, t->p, t->args[0], &st))
 		return;
 	switch (t->nr) {
 	case SYS_ftruncate:
