@@ -194,7 +194,7 @@ static void help(struct monitor *m, struct job *j, uint64_t start, uint64_t end)
 	while (j->queued && j->busy && j->busy_to > first)
 		pthread_cond_wait(&changed, &lock);
 	first = max_of(first, j->busy ? j->busy_to : j->done);
-	if (!j->queued || first >= j->to || j->from + (end - j->addr) <= j->done)
+	if (!j->queued || first >= j->to || end - j->addr <= j->done - j->from)
 		return;
 	j->failed |= !copy(j, buffer, first, j->to);
 	j->to = first;

@@ -10,11 +10,19 @@
 #ifndef TANDEM_COPIER_H
 #define TANDEM_COPIER_H
 
+#include <sys/mman.h>
+
 #include "monitor/monitor.h"
 
 /* To be called first. The thread also touches the stream's memory ahead of the monitor: while followers lag, the
  * monitor walks through fresh memory, and each page of it would cost it a fault of 2 µs. */
 void copier_start(struct monitor *m);
+
+/* Whether a mapping with this protection may be copied later: its bytes stay, and can be read. */
+static inline bool copier_may(int prot)
+{
+	return prot & PROT_READ && !(prot & PROT_WRITE);
+}
 
 /* Copy the bytes that t has mapped at `addr`, the offsets `from`..`to` of the file `id`, into its store. False:
  * not now (no thread, no slot); the caller copies by itself. */

@@ -502,7 +502,7 @@ static int image_file(struct monitor *m, struct task *t, struct image *im, int i
 			break;
 	if (f == (int)countof(im->file))
 		return -E2BIG;
-	later = image_stat_path(t, im->path[i], where, sizeof(where)) && !(x->prot & PROT_WRITE);
+	later = image_stat_path(t, im->path[i], where, sizeof(where)) && copier_may(x->prot);
 	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, later, &im->file[f]);
 	if (err)
 		return err;

@@ -87,6 +87,17 @@ static void replaced(void)
     expect("the first half over the second", sum(p, 0, 750) + sum(q, 0, 750), 2 * want(0, 750));
 }
 
+/* Mapped without any permission first. */
+static void guarded(void)
+{
+    fresh();
+    unsigned char *p = mmap(NULL, SIZE, PROT_NONE, MAP_PRIVATE, fd, 0);
+    expect("mprotect to read", mprotect(p, SIZE, PROT_READ), 0);
+    expect("it is there", sum(p, 0, PAGES), want(0, PAGES));
+    expect("mprotect to nothing", mprotect(p + 10 * PAGE, 600 * PAGE, PROT_NONE), 0);
+    expect("the rest", sum(p, 610, PAGES), want(610, PAGES));
+}
+
 static void changed(void)
 {
     unsigned char *p = fresh(), page[PAGE];
@@ -137,6 +148,7 @@ int main(void)
         unmapped();
         written();
         replaced();
+        guarded();
         changed();
         processes();
     }

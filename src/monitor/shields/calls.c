@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/copier.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
 #include "monitor/store.h"
@@ -269,7 +270,7 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, (int)t->args[4]);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[max_of(n, (ssize_t)0)] = 0;
-	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, !(map.prot & PROT_WRITE), &id);
+	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, copier_may(map.prot), &id);
 	if (err) {
 		monitor_notef(m, NOTE_WARNING, err, "no copy of %s can be kept for the followers: %s", path, strerror(-err));
 		publish_event(m)->flags |= EVF_UNKNOWN;
