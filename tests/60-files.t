@@ -30,7 +30,7 @@ same_sh "unix sockets and fifos in the tree" 'mkfifo p; stat -c %F p'
 # events NAME COMMAND... - the inotify events of the file "watched" while the command runs
 events() {
     local name=$1 pid; shift
-    rm -rf "$T/w"; mkdir "$T/w"
+    rm -rf "$T/w" "$T/events"; mkdir "$T/w" # the last watcher's output would say that this one watches
     printf '#!/bin/sh\necho "a script that is watched"\n' >"$T/w/watched"
     chmod +x "$T/w/watched"
     [ "$name" != program ] || cp "$P/ticker-static" "$T/w/watched"
