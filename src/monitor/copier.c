@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -55,13 +54,13 @@ static bool copy(const struct job *j, char *buffer, uint64_t at, uint64_t to)
 }
 
 /* With the lock held. */
-static void finish_if_done(struct monitor *m, struct job *j)
+static void finish_if_done(struct job *j)
 {
 	if (!j->queued || j->busy || (j->done < j->to && !j->failed))
 		return;
 	j->queued = false;
 	__atomic_sub_fetch(&queued, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&m->s->ring.h->copying[j - jobs], j->failed ? j->store | RING_LOST : 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&the_monitor->s->ring.h->copying[j - jobs], j->failed ? j->store | RING_LOST : 0, __ATOMIC_RELEASE);
 }
 
 static struct job *next_job(void)
@@ -87,12 +86,13 @@ static void touch(void)
 static void *copier_main(void *arg)
 {
 	static char buffer[STEP];
-	struct monitor *m = arg;
+	const struct config *cfg = the_monitor->cfg;
 	struct job *j;
 	bool ok;
 
+	(void)arg;
 	/* The leader keeps its core. */
-	sched_setaffinity(0, sizeof(m->cfg->cpus), &m->cfg->cpus);
+	sched_setaffinity(0, sizeof(cfg->cpus), &cfg->cpus);
 	pthread_mutex_lock(&lock);
 	for (;;) {
 		if (to_touch.len) {
@@ -111,7 +111,7 @@ static void *copier_main(void *arg)
 		j->busy = false;
 		j->done = j->busy_to;
 		j->failed |= !ok;
-		finish_if_done(m, j);
+		finish_if_done(j);
 		pthread_cond_broadcast(&changed);
 	}
 	return NULL;
@@ -128,7 +128,7 @@ static bool start_thread(void)
 		return state > 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	state = pthread_create(&thread, NULL, copier_main, the_monitor) ? -1 : 1;
+	state = pthread_create(&thread, NULL, copier_main, NULL) ? -1 : 1;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return state > 0;
 }
@@ -154,10 +154,9 @@ void copier_start(struct monitor *m)
 	m->s->ahead = RING_HOT;
 }
 
-bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uint64_t addr, uint64_t from,
-                uint64_t to)
+bool copier_add(struct task *t, const struct file_id *id, uint64_t addr, uint64_t from, uint64_t to)
 {
-	uint32_t *slot = m->s->ring.h->copying;
+	uint32_t *slot = the_monitor->s->ring.h->copying;
 	int i = 0;
 
 	while (i < RING_COPIES && __atomic_load_n(&slot[i], __ATOMIC_ACQUIRE))
@@ -174,17 +173,17 @@ bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uin
 	return true;
 }
 
-bool copier_busy(const struct monitor *m, uint32_t store)
+bool copier_busy(uint32_t store)
 {
 	for (int i = 0; i < RING_COPIES; i++)
-		if (__atomic_load_n(&m->s->ring.h->copying[i], __ATOMIC_ACQUIRE) == store)
+		if (__atomic_load_n(&the_monitor->s->ring.h->copying[i], __ATOMIC_ACQUIRE) == store)
 			return true;
 	return false;
 }
 
 /* What is mapped at start..end will be lost, of what is still to be copied. The end is taken off the job, and
  * copied here; a hole in the middle takes all behind it along. With the lock held. */
-static void help(struct monitor *m, struct job *j, uint64_t start, uint64_t end)
+static void help(struct job *j, uint64_t start, uint64_t end)
 {
 	static char buffer[STEP];
 	uint64_t first = start > j->addr ? j->from + (start - j->addr) : j->from;
@@ -198,7 +197,7 @@ static void help(struct monitor *m, struct job *j, uint64_t start, uint64_t end)
 		return;
 	j->failed |= !copy(j, buffer, first, j->to);
 	j->to = first;
-	finish_if_done(m, j);
+	finish_if_done(j);
 }
 
 static bool pending(void)
@@ -206,27 +205,15 @@ static bool pending(void)
 	return __atomic_load_n(&queued, __ATOMIC_ACQUIRE);
 }
 
-static void settle(struct monitor *m, uint32_t domain, uint64_t start, uint64_t end)
+void copier_settle(struct task *t, uint64_t start, uint64_t end)
 {
+	if (!pending() || !t->in_mm)
+		return;
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < RING_COPIES; i++)
-		if (jobs[i].queued && (!domain || jobs[i].domain == domain))
-			help(m, &jobs[i], start, end);
+		if (jobs[i].queued && jobs[i].domain == t->in_mm->domain)
+			help(&jobs[i], start, end);
 	pthread_mutex_unlock(&lock);
-}
-
-void copier_settle(struct monitor *m, struct task *t, uint64_t start, uint64_t end)
-{
-	if (pending() && t->in_mm)
-		settle(m, t->in_mm->domain, start, end);
-}
-
-static bool stat_fd(struct task *t, int fd, struct stat *ret)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->p->pid, fd);
-	return stat(path, ret) == 0;
 }
 
 /* A loader maps a library whole, and then its segments over that, from the same offsets of the same file: where
@@ -238,10 +225,10 @@ static bool same_bytes(struct task *t, const struct job *j)
 
 	if (a[2] & PROT_WRITE || a[3] & MAP_ANONYMOUS || a[5] - j->from != a[0] - j->addr)
 		return false;
-	return stat_fd(t, a[4], &st) && st.st_dev == j->dev && st.st_ino == j->ino;
+	return process_stat_fd(t->p, a[4], &st) && st.st_dev == j->dev && st.st_ino == j->ino;
 }
 
-static void before_fixed_mapping(struct monitor *m, struct task *t)
+static void before_fixed_mapping(struct task *t)
 {
 	uint64_t start = t->args[0], end = page_up(start + t->args[1]);
 
@@ -251,21 +238,21 @@ static void before_fixed_mapping(struct monitor *m, struct task *t)
 
 		if (j->queued && j->domain == t->in_mm->domain && start < j->addr + (j->to - j->from) && end > j->addr &&
 		    !same_bytes(t, j))
-			help(m, j, start, end);
+			help(j, start, end);
 	}
 	pthread_mutex_unlock(&lock);
 }
 
-static void before_change(struct monitor *m, const struct stat *st)
+static void before_change(const struct stat *st)
 {
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < RING_COPIES; i++)
 		if (jobs[i].queued && jobs[i].dev == st->st_dev && jobs[i].ino == st->st_ino)
-			help(m, &jobs[i], 0, ~0ull);
+			help(&jobs[i], 0, ~0ull);
 	pthread_mutex_unlock(&lock);
 }
 
-void copier_before_call(struct monitor *m, struct task *t)
+void copier_before_call(struct task *t)
 {
 	const uint64_t *a = t->args;
 	char path[4200];
@@ -276,17 +263,17 @@ void copier_before_call(struct monitor *m, struct task *t)
 	switch (t->nr) {
 	case SYS_mmap:
 		if (a[3] & MAP_FIXED)
-			before_fixed_mapping(m, t);
+			before_fixed_mapping(t);
 		return;
 	case SYS_munmap: case SYS_mprotect: case SYS_pkey_mprotect: case SYS_madvise:
-		copier_settle(m, t, a[0], page_up(a[0] + a[1]));
+		copier_settle(t, a[0], page_up(a[0] + a[1]));
 		return;
 	case SYS_mremap: case SYS_remap_file_pages: case SYS_execve: case SYS_execveat:
-		copier_settle(m, t, 0, ~0ull);
+		copier_settle(t, 0, ~0ull);
 		return;
 	}
-	if (t->row->who & WRITES && stat_fd(t, a[0], &st))
-		before_change(m, &st);
+	if (t->row->who & WRITES && process_stat_fd(t->p, a[0], &st))
+		before_change(&st);
 	if (call_truncates(t) && call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0)
-		before_change(m, &st);
+		before_change(&st);
 }

@@ -26,13 +26,12 @@ static inline bool copier_may(int prot)
 
 /* Copy the bytes that t has mapped at `addr`, the offsets `from`..`to` of the file `id`, into its store. False:
  * not now (no thread, no slot); the caller copies by itself. */
-bool copier_add(struct monitor *m, struct task *t, const struct file_id *id, uint64_t addr, uint64_t from,
-                uint64_t to);
+bool copier_add(struct task *t, const struct file_id *id, uint64_t addr, uint64_t from, uint64_t to);
 /* Whether a copy into `store` is under way. */
-bool copier_busy(const struct monitor *m, uint32_t store);
+bool copier_busy(uint32_t store);
 /* Finish the copies out of t's memory that need what is mapped at start..end. */
-void copier_settle(struct monitor *m, struct task *t, uint64_t start, uint64_t end);
+void copier_settle(struct task *t, uint64_t start, uint64_t end);
 /* The same, where the call that t is about to make would change the memory, or may change a file. */
-void copier_before_call(struct monitor *m, struct task *t);
+void copier_before_call(struct task *t);
 
 #endif

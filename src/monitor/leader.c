@@ -99,7 +99,7 @@ static void call_prepare(struct monitor *m, struct task *t)
 {
 	bool sleeps = !(t->row->who & QUICK);
 
-	copier_before_call(m, t);
+	copier_before_call(t);
 	if (row_needs_entry(t->row) || is_exec(t->nr) || is_clone(t->nr))
 		capture_in(m, t);
 	if (is_clone(t->nr))
@@ -434,7 +434,7 @@ static void on_dying(struct monitor *m, struct task *t)
 		task_resume(t, PTRACE_CONT, 0);
 		return;
 	}
-	copier_settle(m, t, 0, ~0ull);
+	copier_settle(t, 0, ~0ull);
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
 	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 	e->result = status;

@@ -74,7 +74,7 @@ static bool make_room(struct monitor *m)
 	uint64_t slowest = ring_slowest(&m->s->ring, head, &who);
 
 	for (int i = 0; i < nkept; i++)
-		if (kept[i]->last_pos < slowest && !copier_busy(m, kept[i]->id.store) && (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
+		if (kept[i]->last_pos < slowest && !copier_busy(kept[i]->id.store) && (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
 			oldest = i;
 	if (oldest < 0)
 		return false;
@@ -124,8 +124,7 @@ static bool covered(const struct kept *k, uint64_t from, uint64_t to)
 
 /* Copy one range of the file out of the leader's memory, or have it copied later. What lies beyond the end of
  * the file can't be read, and needn't be. */
-static int copy_range(struct monitor *m, struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to,
-                      bool later)
+static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t from, uint64_t to, bool later)
 {
 	uint64_t end = page_up(k->id.size);
 	static char buffer[1024 * 1024];
@@ -135,7 +134,7 @@ static int copy_range(struct monitor *m, struct kept *k, struct task *t, uint64_
 		to = end;
 	if (from >= to || covered(k, from, to))
 		return 0;
-	later = later && to - from >= LATER_MIN && copier_add(m, t, &k->id, addr, from, to);
+	later = later && to - from >= LATER_MIN && copier_add(t, &k->id, addr, from, to);
 	/* By way of a buffer that stays in the cache: writing to a fresh mapping would fault for each page. */
 	for (uint64_t done = from; done < to && !later; done += n) {
 		n = guest_read_some(t, addr + (done - from), buffer, min_of(to - done, sizeof(buffer)));
@@ -170,7 +169,7 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 		return 0;
 	if (!(k = find(m, ret)))
 		return -ENOSPC;
-	if ((err = copy_range(m, k, t, addr, offset, offset + len, later)))
+	if ((err = copy_range(k, t, addr, offset, offset + len, later)))
 		return err;
 	k->last_pos = m->s->ring.h->head;
 	ret->store = k->id.store;
@@ -183,7 +182,7 @@ int store_of(struct monitor *m, const struct mapping *map)
 		if (kept[i]->id.dev == map->dev && kept[i]->id.ino == map->ino &&
 		    kept[i]->last_pos == m->s->ring.h->head &&
 		    covered(kept[i], map->offset, min_of(map->offset + (map->end - map->start), page_up(kept[i]->id.size))))
-			return copier_busy(m, kept[i]->id.store) ? -1 : (int)kept[i]->id.store;
+			return copier_busy(kept[i]->id.store) ? -1 : (int)kept[i]->id.store;
 	return -1;
 }
 
@@ -249,7 +248,6 @@ static bool is_mapped(const struct monitor *m, const struct stat *st)
  * kept, since looking costs as much as a small write. */
 static bool names_mapped(const struct monitor *m, struct process *p, int fd, struct stat *st)
 {
-	char path[64];
 	uint64_t bit = 1ull << (fd & 63);
 
 	if (p->fd_generation != generation) {
@@ -258,8 +256,7 @@ static bool names_mapped(const struct monitor *m, struct process *p, int fd, str
 	}
 	if (fd < 0 || (fd < 1024 && p->fdknown[fd / 64] & bit))
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", p->pid, fd);
-	if (stat(path, st) < 0)
+	if (!process_stat_fd(p, fd, st))
 		return false;
 	if (S_ISREG(st->st_mode) && is_kept(st))
 		return is_mapped(m, st);
@@ -473,8 +470,8 @@ static int read_maps(struct task *t, struct image *im)
 }
 
 /* Where the file of a mapping can be looked at. The executable may be deleted, or a memfd: its magic
- * link works all the same. Returns whether it is the executable. */
-static bool image_stat_path(struct task *t, const char *path, char *ret, size_t room)
+ * link works all the same. */
+static void image_stat_path(struct task *t, const char *path, char *ret, size_t room)
 {
 	char link[64], exe[4096];
 	ssize_t n;
@@ -482,19 +479,16 @@ static bool image_stat_path(struct task *t, const char *path, char *ret, size_t 
 	snprintf(link, sizeof(link), "/proc/%d/exe", t->p->pid);
 	n = readlink(link, exe, sizeof(exe) - 1);
 	exe[max_of(n, (ssize_t)0)] = 0;
-	if (strcmp(exe, path)) {
+	if (!strcmp(exe, path))
+		snprintf(ret, room, "%s", link);
+	else
 		snprintf(ret, room, "/proc/%d/root%s", t->p->pid, path);
-		return false;
-	}
-	snprintf(ret, room, "%s", link);
-	return true;
 }
 
 static int image_file(struct monitor *m, struct task *t, struct image *im, int i)
 {
 	struct image_map *x = &im->map[i];
 	char where[4200];
-	bool later;
 	int f, err;
 
 	for (f = 0; f < im->nfiles; f++)
@@ -502,8 +496,8 @@ static int image_file(struct monitor *m, struct task *t, struct image *im, int i
 			break;
 	if (f == (int)countof(im->file))
 		return -E2BIG;
-	later = image_stat_path(t, im->path[i], where, sizeof(where)) && copier_may(x->prot);
-	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, later, &im->file[f]);
+	image_stat_path(t, im->path[i], where, sizeof(where));
+	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, copier_may(x->prot), &im->file[f]);
 	if (err)
 		return err;
 	if (f == im->nfiles) {

@@ -98,6 +98,14 @@ struct process *process_new(pid_t pid, struct mm *mm)
 	return p;
 }
 
+bool process_stat_fd(const struct process *p, int fd, struct stat *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", p->pid, fd);
+	return stat(path, ret) == 0;
+}
+
 static int open_mem(pid_t pid)
 {
 	char path[40];

@@ -9,6 +9,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/user.h>
 
 #include "abi/event.h"
@@ -179,6 +180,8 @@ struct task *task_by_id(struct monitor *m, uint32_t id);
 struct task *task_new(struct monitor *m, pid_t tid, struct process *p);   /* id 0: not known yet */
 void task_set_id(struct monitor *m, struct task *t, uint32_t id);
 void task_free(struct monitor *m, struct task *t);
+/* What the descriptor `fd` of a process is; false where there is none. */
+bool process_stat_fd(const struct process *p, int fd, struct stat *ret);
 struct process *process_new(pid_t pid, struct mm *mm);
 struct mm *mm_new(struct monitor *m, pid_t pid);
 struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid);        /* a copy, with its own domain */

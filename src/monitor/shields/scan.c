@@ -17,10 +17,10 @@ static size_t function_size(const struct scan *s)
 	return s->f.at.end - s->f.at.start;
 }
 
-static void todo_add(struct function *f, uint64_t offset)
+static void lead_add(struct function *f, uint64_t offset)
 {
-	f->todo = scan_grown(f->todo, f->ntodo, &f->todo_room, sizeof(*f->todo));
-	f->todo[f->ntodo++] = (uint32_t)offset;
+	f->lead = scan_grown(f->lead, f->nlead, &f->lead_room, sizeof(*f->lead));
+	f->lead[f->nlead++] = (uint32_t)offset;
 }
 
 /* Where an instruction leads: to the next one, and by `rel` from there to another place. */
@@ -220,7 +220,7 @@ static void walk_line(struct scan *s, size_t off)
 		off += (size_t)st.len;
 		if ((st.flow == FLOW_BRANCH || st.flow == FLOW_JUMP) &&
 		    off + (uint64_t)st.rel < function_size(s))
-			todo_add(&s->f, off + (uint64_t)st.rel);
+			lead_add(&s->f, off + (uint64_t)st.rel);
 		s->f.indirect |= st.flow == FLOW_LOST;
 		if (st.flow >= FLOW_JUMP)
 			return;
@@ -229,14 +229,20 @@ static void walk_line(struct scan *s, size_t off)
 		s->f.broken = true;
 }
 
-static void walk_from(struct scan *s, size_t off)
+/* Follow the branches met so far; with `until`, only until the byte of that mark has been reached. */
+static void walk_leads(struct scan *s, const uint8_t *until)
 {
 	struct function *f = &s->f;
 
-	todo_add(f, off);
-	while (f->ntodo && !f->broken)
-		walk_line(s, f->todo[--f->ntodo]);
-	f->ntodo = 0;
+	while (f->nlead && !f->broken && (!until || *until == UNSEEN))
+		walk_line(s, f->lead[--f->nlead]);
+}
+
+static void walk_from(struct scan *s, size_t off)
+{
+	lead_add(&s->f, off);
+	walk_leads(s, NULL);
+	s->f.nlead = 0;
 }
 
 /* Everything from the first byte to the last, gaps included: all of it must fit together. */
@@ -269,9 +275,9 @@ static void function_open(struct scan *s, const struct span *at)
 	memset(f->mark, UNSEEN, size);
 	f->at = *at;
 	f->indirect = false;
-	f->ntodo = 0;
+	f->nlead = 0;
 	f->broken = s->src->read(s->src->ctx, at->start, f->text, size) != 0;
-	todo_add(f, 0);
+	lead_add(f, 0);
 }
 
 /* What can be reached from the start by direct branches is code. Only where a jump goes to a place
@@ -279,11 +285,8 @@ static void function_open(struct scan *s, const struct span *at)
  * elsewhere nothing leads to it, and it may be data. */
 static void function_walk(struct scan *s)
 {
-	struct function *f = &s->f;
-
-	while (f->ntodo && !f->broken)
-		walk_line(s, f->todo[--f->ntodo]);
-	if (f->indirect && !f->broken)
+	walk_leads(s, NULL);
+	if (s->f.indirect && !s->f.broken)
 		walk_through(s);
 }
 
@@ -333,8 +336,7 @@ static bool refuted_early(struct scan *s, size_t off)
 	struct insn_op op;
 	size_t at = off;
 
-	while (f->ntodo && !f->broken && f->mark[off] == UNSEEN)
-		walk_line(s, f->todo[--f->ntodo]);
+	walk_leads(s, &f->mark[off]);
 	if (f->broken || f->mark[off] != INSIDE)
 		return false;
 	while (f->mark[at] == INSIDE)
@@ -516,7 +518,7 @@ static void scan_free(struct scan *s)
 	free(s->span);
 	free(s->f.mark);
 	free(s->f.text);
-	free(s->f.todo);
+	free(s->f.lead);
 	free(s);
 }
 

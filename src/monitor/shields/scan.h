@@ -21,8 +21,8 @@ struct function {
 	uint8_t *text;
 	uint8_t *mark;                  /* per byte: length of the instruction that starts here, or... */
 	size_t room;
-	uint32_t *todo;                 /* offsets that branches lead to */
-	size_t ntodo, todo_room;
+	uint32_t *lead;                 /* offsets that branches lead to */
+	size_t nlead, lead_room;
 	bool indirect;                  /* jumps whose targets cannot be told */
 	bool broken;                    /* something does not decode, or overlaps */
 };

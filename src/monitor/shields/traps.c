@@ -233,7 +233,7 @@ void shield_patch_mapping(struct monitor *m, struct task *t, const struct mappin
 	s = scan_mapping(m, t, map);
 	if (!s->n)
 		return;
-	copier_settle(m, t, map->start, map->end);
+	copier_settle(t, map->start, map->end);
 	at = xcalloc(s->n, sizeof(*at));
 	for (size_t i = 0; i < s->n; i++) {
 		at[i].addr = map->start + s->site[i].vaddr;
