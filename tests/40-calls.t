@@ -9,6 +9,12 @@ for name in call-restart call-signal call-segv-state call-birth call-exec call-i
     same "$name" "$P/$name"
     is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 done
+# What many buffers take together: more than an event may hold, and in a layout of its own elsewhere.
+for layout in "" --expose=aslr; do
+    run_options="--ring=1G $layout"
+    same "call-vectors $layout" "$P/call-vectors" 3 3000000 20 1000000 1024 17000
+    is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+done
 run_options=
 for name in call-signal call-birth call-memory call-entry call-exec; do
     for flavor in static static-pie nopie; do

@@ -27,4 +27,14 @@ rm -f out
 run_options=--ring=1M
 same "a stream of 1 MiB" sh -c 'seq 1 200000 | md5sum; seq 1 1000 | while read x; do echo $x; done | tail -n 1'
 
+same "large reads and writes through it" "$P/call-vectors" 1 3000000 100 100000
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+
+# A thousand pieces of which each has a header: the leader does not suffer.
+"$TANDEM" run --ring=1M --report="$T/report.json" -- "$P/call-vectors" 1024 10000 >"$T/stdout" 2>"$T/stderr"
+is "an event that does not fit: status" "$?" 0
+is "... the leader's output is complete" "$(tail -n 1 "$T/stdout")" "surprises: 0"
+like "... stderr says what to do" "$(<"$T/stderr")" '^tandem: event [0-9]+ is too large for the stream .* --ring=SIZE'
+is "... the follower stops there" "$(report '[.divergences[] | .kind + " " + .leader.call] | join(",")')" "unsupported readv"
+
 done_testing

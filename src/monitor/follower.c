@@ -243,7 +243,11 @@ struct scatter {
 	const struct event *e;
 	struct part *next;
 	int left;
+	uint64_t index;                /* of the next OUT part */
 };
+
+/* Where a fragment of an extent goes. */
+struct rest { uint64_t index, addr; };
 
 static int scatter_own(void *ctx, const struct extent *x)
 {
@@ -257,6 +261,9 @@ static int scatter_own(void *ctx, const struct extent *x)
 		if (p->kind != PART_OUT)
 			continue;
 		guest_write(s->t, x->addr, part_data(p), p->len);
+		if (p->len < p->whole && s->e->flags & EVF_MORE)
+			buf_add(&s->t->rest, &(struct rest){s->index, x->addr}, sizeof(struct rest));
+		s->index++;
 		break;
 	}
 	return 0;
@@ -272,8 +279,9 @@ static int scatter_read(void *ctx, uint64_t addr, void *buf, size_t len)
 /* In a layout of its own a follower's outputs go where its own arguments point. */
 static void scatter_by_walk(struct task *t, const struct event *e)
 {
-	struct scatter s = {t, e, event_parts(e), e->nparts};
+	struct scatter s = {t, e, event_parts(e), e->nparts, 0};
 
+	buf_clear(&t->rest);
 	t->walk.ret = e->result;
 	t->walk.read = scatter_read;
 	t->walk.visit = scatter_own;
@@ -369,12 +377,20 @@ static void need_call(struct monitor *m, struct task *t, const struct event *e)
 	}
 }
 
+static _Noreturn void cannot_follow(struct monitor *m, struct task *t, const struct event *e)
+{
+	diverge(m, t, e, "unsupported", NULL, "cannot follow: tandem does not know, or could not carry, what this call does");
+}
+
 static void need_same_call(struct monitor *m, struct task *t, const struct event *e)
 {
 	struct difference d;
 
 	need_call(m, t, e);
 	shield_uninit(m, t);
+	/* Too large for the stream: there is nothing to compare with. */
+	if (t->nr == e->call && e->flags & EVF_UNKNOWN && (t->row->who & WHO_MASK) != UNKNOWN)
+		cannot_follow(m, t, e);
 	switch (compare_call(t, e, &d)) {
 	case SAME:
 		if (t->p->mm->own_layout && t->nr == SYS_epoll_ctl)
@@ -386,7 +402,7 @@ static void need_same_call(struct monitor *m, struct task *t, const struct event
 		diverge(m, t, e, "argument", &d, "makes the call with another argument");
 	}
 	if (e->flags & EVF_UNKNOWN)
-		diverge(m, t, e, "unsupported", NULL, "cannot follow: what this call does is not known to tandem");
+		cannot_follow(m, t, e);
 }
 
 static bool restarts(int64_t result)
@@ -622,12 +638,30 @@ static void on_death(struct monitor *m, struct task *t, const struct event *e)
 
 /* ---- the run ---- */
 
+/* Where the extent that a fragment belongs to lies here; 0: there is no such extent. */
+static uint64_t rest_address(const struct task *t, uint64_t index)
+{
+	const struct rest *r = (const struct rest *)t->rest.at;
+
+	for (size_t i = 0; i < t->rest.len / sizeof(*r); i++)
+		if (r[i].index == index)
+			return r[i].addr;
+	return 0;
+}
+
 static void on_fragment(struct monitor *m, struct task *t, const struct event *e)
 {
 	struct part *p = event_part(e, PART_OUT, 0);
+	uint64_t at = p ? p->addr : 0;
 
+	if (p && t->p->mm->own_layout) {
+		at = rest_address(t, e->args[2]);
+		if (!at)
+			diverge(m, t, e, "output", NULL, "has no place for what the leader's call wrote");
+		at += e->args[1];
+	}
 	if (p)
-		guest_write(t, p->addr, part_data(p), p->len);
+		guest_write(t, at, part_data(p), p->len);
 	if (!(e->flags & EVF_MORE))
 		continue_task(m, t);
 }

@@ -19,11 +19,25 @@ struct gather {
 	size_t at[MAX_EXTENTS + 1];        /* offset in build, of the bytes */
 	int n;
 	int kind;
-	struct extent rest[64];        /* extents of which more follows in fragments */
-	int nrest;
+	uint32_t nout;                 /* OUT extents so far */
+	struct rest { uint64_t addr, done, len; uint32_t index; uint8_t arg; } *rest;
+	int nrest, rest_room;          /* OUT extents of which more follows in fragments */
 };
 
 static struct gather gather;
+
+/* What is as short as this always stays in its event: lengths, without which a follower with other addresses cannot
+ * tell what they measure. */
+#define CARRY_ALWAYS 256
+
+/* How long the event in the making may become by what can also go elsewhere: into hashes, or into fragments. The other
+ * half of what the stream takes is left for what cannot. */
+static uint64_t room_left(const struct monitor *m)
+{
+	uint64_t limit = stream_max(m->s) / 2, taken = m->build.len + sizeof(struct part);
+
+	return taken < limit ? (limit - taken) & ~7ull : 0;
+}
 
 struct event *publish_event(struct monitor *m)
 {
@@ -79,22 +93,46 @@ void *publish_part(struct monitor *m, int kind, int arg, uint64_t addr, const vo
 
 void publish_guest(struct monitor *m, struct task *t, int kind, int arg, uint64_t addr, uint64_t len)
 {
-	size_t start = m->build.len;
-	size_t at = part_room(m, kind, arg, addr, len, len);
+	size_t start = m->build.len, at;
 
+	if (len > stream_max(m->s)) {
+		publish_event(m)->flags |= EVF_UNKNOWN;
+		return;
+	}
+	at = part_room(m, kind, arg, addr, len, len);
 	if (guest_read(t, addr, m->build.at + at, len) == 0)
 		return;
 	m->build.len = start;
 	publish_event(m)->nparts--;
 }
 
-/* Copy the finished record out; as fragments where it is larger than the stream takes. */
+/* Followers cannot go on with half of an event, and the leader's program must not suffer. */
+static void leave_parts_out(struct monitor *m)
+{
+	struct event *e = publish_event(m);
+	static bool told;
+
+	if (!told)
+		monitor_notef(m, NOTE_WARNING, e->call, "event %llu is too large for the stream (%llu bytes of %llu): followers stop there; a larger --ring=SIZE takes it",
+		              (unsigned long long)m->s->ring.h->seq + 1, (unsigned long long)m->build.len,
+		              (unsigned long long)stream_max(m->s));
+	told = true;
+	e->flags = (e->flags & ~EVF_MORE) | EVF_UNKNOWN;
+	e->nparts = 0;
+	m->build.len = sizeof(*e);
+	gather.nrest = 0;
+}
+
+/* Copy the finished record out. */
 void publish_end(struct monitor *m, struct task *t)
 {
-	struct event *e = publish_event(m), *slot;
+	struct event *e, *slot;
 
 	(void)t;
 	must(m->build.len % 8 == 0);
+	if (m->build.len > stream_max(m->s))
+		leave_parts_out(m);
+	e = publish_event(m);
 	e->size = m->build.len;
 	slot = stream_reserve(m->s, e->size);
 	memcpy(slot, e, e->size);
@@ -102,6 +140,22 @@ void publish_end(struct monitor *m, struct task *t)
 }
 
 /* ---- gathering a call's memory ---- */
+
+/* How much of an OUT extent travels in the event itself; the rest of it comes in fragments. */
+static uint64_t carried(struct gather *g, const struct extent *x)
+{
+	uint64_t len = min_of(x->len, max_of(min_of(room_left(g->m), (uint64_t)CARRY_OUT), (uint64_t)CARRY_ALWAYS));
+
+	if (len == x->len)
+		return len;
+	if (g->nrest == g->rest_room) {
+		g->rest_room = g->rest_room ? 2 * g->rest_room : 64;
+		g->rest = xrealloc(g->rest, g->rest_room * sizeof(*g->rest));
+	}
+	g->rest[g->nrest++] = (struct rest){x->addr, len, x->len, g->nout, x->arg};
+	publish_event(g->m)->flags |= EVF_MORE;
+	return len;
+}
 
 static int collect(void *ctx, const struct extent *x)
 {
@@ -115,10 +169,9 @@ static int collect(void *ctx, const struct extent *x)
 		publish_event(g->m)->flags |= EVF_UNKNOWN;
 		return -E2BIG;
 	}
-	if (g->kind == PART_OUT && len > CARRY_OUT && g->nrest < (int)countof(g->rest)) {
-		g->rest[g->nrest++] = *x;
-		len = CARRY_OUT;
-		publish_event(g->m)->flags |= EVF_MORE;
+	if (g->kind == PART_OUT) {
+		len = carried(g, x);
+		g->nout++;
 	}
 	g->at[g->n] = part_room(g->m, g->kind, x->arg, x->addr, len, x->len);
 	g->from[g->n] = (struct iovec){(void *)x->addr, len};
@@ -162,6 +215,13 @@ static void gather_read(struct gather *g)
 	}
 }
 
+/* Whether the bytes of an extent stand for themselves: where there are pointers, or what the kernel does not look at,
+ * hashes of it say nothing about another version's. */
+static bool plain(const struct extent *x)
+{
+	return !x->shape && x->kind != K_STRV && x->kind != K_WORDS;
+}
+
 /* IN extents that are too long to carry become hashes. */
 static int collect_in(void *ctx, const struct extent *x)
 {
@@ -171,7 +231,7 @@ static int collect_in(void *ctx, const struct extent *x)
 	uint64_t *hash;
 	size_t at;
 
-	if (x->len <= CARRY_IN)
+	if (x->len <= CARRY_ALWAYS || (x->len <= room_left(g->m) && (x->len <= CARRY_IN || !plain(x))))
 		return collect(ctx, x);
 	at = part_room(g->m, PART_INHASH, x->arg, x->addr, blocks * 8, x->len);
 	hash = (uint64_t *)(g->m->build.at + at);
@@ -190,6 +250,7 @@ static void gather_begin(struct monitor *m, struct task *t)
 	gather.m = m;
 	gather.t = t;
 	gather.n = 0;
+	gather.nout = 0;
 	gather.nrest = 0;
 }
 
@@ -204,6 +265,7 @@ static void gather_context(struct monitor *m, struct task *t)
 	publish_part(m, PART_REGS, 0, 0, &t->regs, sizeof(t->regs));
 	if (end > sp && end - sp < len)
 		len = end - sp;
+	len = min_of(len, room_left(m));
 	gather.at[gather.n] = part_room(m, PART_STACK, 0, sp, len, len);
 	gather.from[gather.n++] = (struct iovec){(void *)sp, len};
 }
@@ -264,23 +326,25 @@ void capture_in(struct monitor *m, struct task *t)
 /* The bytes that did not fit, in events of their own. */
 static void publish_rest(struct monitor *m, struct task *t)
 {
-	struct extent rest[countof(gather.rest)];
-	uint64_t seq = m->s->ring.h->seq;
-	int n = gather.nrest;
+	uint64_t seq = m->s->ring.h->seq, step = min_of(stream_max(m->s) / 2, (uint64_t)CARRY_OUT);
 
-	memcpy(rest, gather.rest, n * sizeof(*rest));
-	for (int i = 0; i < n; i++) {
-		for (uint64_t done = CARRY_OUT; done < rest[i].len; done += CARRY_OUT) {
-			uint64_t len = min_of((uint64_t)CARRY_OUT, rest[i].len - done);
-			bool last = i == n - 1 && done + len == rest[i].len;
+	for (int i = 0; i < gather.nrest; i++) {
+		const struct rest *r = &gather.rest[i];
+
+		for (uint64_t done = r->done, len; done < r->len; done += len) {
+			len = min_of(step, r->len - done);
+			bool last = i == gather.nrest - 1 && done + len == r->len;
 			struct event *e = publish_begin(m, t, EV_FRAGMENT, last ? 0 : EVF_MORE);
+			size_t at;
 
 			e->args[0] = seq;
 			e->args[1] = done;
-			e->args[2] = i;
-			part_room(m, PART_OUT, rest[i].arg, rest[i].addr + done, len, rest[i].len);
-			guest_read(t, rest[i].addr + done,
-			           m->build.at + sizeof(struct event) + sizeof(struct part), len);
+			e->args[2] = r->index;
+			at = part_room(m, PART_OUT, r->arg, r->addr + done, len, r->len);
+			if (guest_read(t, r->addr + done, m->build.at + at, len)) {
+				memset(m->build.at + at, 0, len);
+				((struct part *)(m->build.at + at) - 1)->flags |= PARTF_CUT;
+			}
 			publish_end(m, t);
 		}
 	}

@@ -86,6 +86,7 @@ void task_free(struct monitor *m, struct task *t)
 	}
 	task_use_mm(t, NULL);
 	buf_free(&t->in);
+	buf_free(&t->rest);
 	free(t);
 }
 

@@ -172,6 +172,7 @@ struct task {
 	bool doomed;                   /* dead in the leader; here it ends with its process */
 	siginfo_t fault;               /* AT_FAULT, AT_INSN */
 	struct insn_op insn;           /* AT_INSN */
+	struct buf rest;               /* own layout: where the fragments that follow go */
 };
 
 /* ---- the set of tasks ---- */
