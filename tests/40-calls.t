@@ -88,4 +88,11 @@ same "an unlimited stack" sh -c 'ulimit -s unlimited; exec "$1"' sh "$P/call-sig
 same "a small stack" sh -c 'ulimit -s 8192; exec "$1" 3 1' sh "$P/ticker"
 same "few descriptors" sh -c 'ulimit -n 16; exec "$1" 3 1' sh "$P/ticker-static"
 
+# The same limits where tandem itself was given them: they are the program's.
+for limit_of in n:24 f:1 t:1000 v:4000000; do
+    ulimit -S"${limit_of%:*}" "${limit_of#*:}"
+    same "ulimit -S${limit_of/:/ } around tandem" sh -c 'ulimit -Sn; ulimit -Sf; ulimit -St; ulimit -Sv; echo; head -c 5000 /dev/zero >f'
+    ulimit -S"${limit_of%:*}" "$(ulimit -H"${limit_of%:*}")"
+done
+
 done_testing

@@ -117,6 +117,15 @@ real=$TANDEM
 TANDEM=$T/noptrace
 refused "an environment without ptrace" 125 'ptrace' "$real" run -- true
 refused "trace without ptrace" 125 'ptrace' "$real" trace -- true
+
+# A limit that leaves no room for the stream.
+cat >"$T/small" <<'E'
+#!/bin/sh
+ulimit -f 20; exec "$@"
+E
+chmod +x "$T/small"
+TANDEM=$T/small
+refused "ulimit -f 20" 125 'ulimit -f' "$real" run -- true
 TANDEM=$real
 
 # Help is no error.

@@ -273,7 +273,7 @@ int cmd_run(int argc, char **argv)
 	run.verbose = o.verbose && isatty(2);
 	err = coordinate(&run, &out);
 	if (err)
-		die("cannot start: %s (tandem doctor tells what this machine allows)", strerror(-err));
+		cannot_start(err);
 	if (out.failed)
 		status = outcome_failed(&out, path);
 	if (o.report)

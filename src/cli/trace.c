@@ -203,7 +203,7 @@ int cmd_trace(int argc, char **argv)
 	t.lines = isatty(t.fd);
 	err = coordinate(&run, &out);
 	if (err)
-		die("cannot start: %s (tandem doctor tells what this machine allows)", strerror(-err));
+		cannot_start(err);
 	if (o.count)
 		summary_show(&t.text, &t.summary);
 	flush_text(&t);

@@ -83,6 +83,23 @@ static void stdio_to_null(int first, int last)
 		close(null);
 }
 
+/* What a user limits is the program, not what watches it: these count for tandem's own files, memory and time, too. */
+const int config_limits[CONFIG_LIMITS] = {RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA};
+
+static void raise_limits(struct config *cfg)
+{
+	for (int i = 0; i < CONFIG_LIMITS; i++) {
+		struct rlimit all;
+
+		if (getrlimit(config_limits[i], &cfg->limit[i]) < 0)
+			continue;
+		all = (struct rlimit){cfg->limit[i].rlim_max, cfg->limit[i].rlim_max};
+		cfg->limited[i] = setrlimit(config_limits[i], &all) == 0;
+	}
+	/* Where the hard limit is met: an error to be told of. */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 void config_init(struct config *cfg)
 {
 	struct sigaction sa;
@@ -97,6 +114,7 @@ void config_init(struct config *cfg)
 	sigprocmask(SIG_SETMASK, NULL, &cfg->sigmask);
 	cfg->cpu_known = sched_getaffinity(0, sizeof(cfg->cpus), &cfg->cpus) == 0;
 	list_given_fds();
+	raise_limits(cfg);
 }
 
 /* ---- finding the program ---- */
@@ -173,7 +191,7 @@ int find_program(const char *name, char **ret_path)
 static void ignore_signals(void)
 {
 	static const int list[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2,
-	                           SIGPIPE, SIGWINCH, SIGCONT};
+	                           SIGPIPE, SIGWINCH, SIGCONT, SIGXFSZ, SIGXCPU};
 	const struct sigaction quiet = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
 	sigset_t none;
 
@@ -269,14 +287,7 @@ static int start_monitor(struct coordinator *c, int version)
 /* The monitor has forked its root: it can let go of what the program was given. */
 void monitor_let_go(struct monitor *m)
 {
-	struct rlimit files;
-
 	drop_given_fds(3, m->notes);
-	/* The program's limit was inherited; this monitor holds descriptors for its tasks and for kept files. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	stdio_to_null(0, getenv("TANDEM_DEBUG") ? 1 : 2);
 }
 
@@ -602,6 +613,13 @@ int coordinate(struct run *run, struct outcome *ret)
 	stream_destroy(&c.stream);
 	free(c.v);
 	return err;
+}
+
+void cannot_start(int err)
+{
+	if (err == -EFBIG)
+		die("cannot start: the limit on the size of files (ulimit -f) leaves no room for the stream; --ring=SIZE asks for less");
+	die("cannot start: %s (tandem doctor tells what this machine allows)", strerror(-err));
 }
 
 int outcome_failed(const struct outcome *o, const char *path)

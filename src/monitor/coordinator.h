@@ -34,6 +34,8 @@ struct run {
 
 /* Runs all versions to their end. 0, or -errno when tandem itself could not. */
 int coordinate(struct run *run, struct outcome *ret);
+/* What to say where it could not. */
+_Noreturn void cannot_start(int err);
 /* The leader could not be started: one line, and the exit status. */
 int outcome_failed(const struct outcome *o, const char *path);
 void outcome_free(struct outcome *o);

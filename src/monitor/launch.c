@@ -47,6 +47,13 @@ static void restore_signals(const struct config *cfg)
 	sigprocmask(SIG_SETMASK, &cfg->sigmask, NULL);
 }
 
+static void restore_limits(const struct config *cfg)
+{
+	for (int i = 0; i < CONFIG_LIMITS; i++)
+		if (cfg->limited[i])
+			setrlimit(config_limits[i], &cfg->limit[i]);
+}
+
 /* What the child tells when it fails. */
 struct failure { int err; char why[96]; };
 
@@ -82,6 +89,7 @@ static _Noreturn void child_main(struct monitor *m, int gate, int error)
 			(void)!chdir("/");
 	}
 	restore_signals(m->cfg);
+	restore_limits(m->cfg);
 	if (!(m->cfg->exposed & SRC_TSC))
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 	f.err = install_filter();

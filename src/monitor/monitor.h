@@ -7,6 +7,7 @@
 #define TANDEM_MONITOR_H
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "monitor/stream.h"
 #include "monitor/task.h"
@@ -27,6 +28,10 @@ struct version_spec {
 	bool other;            /* another executable or command line than the leader's */
 };
 
+/* Limits of the program that would count for tandem's own doings. */
+#define CONFIG_LIMITS 5
+extern const int config_limits[CONFIG_LIMITS];
+
 enum fault_kind { FAULT_NONE, FAULT_LAG, FAULT_STOP };
 
 struct config {
@@ -45,6 +50,8 @@ struct config {
 	bool cpu_known;
 	uint64_t ignored;      /* signals that were ignored when tandem started */
 	sigset_t sigmask;      /* blocked then */
+	struct rlimit limit[CONFIG_LIMITS];  /* config_limits, as they were then... */
+	bool limited[CONFIG_LIMITS];         /* ... where tandem has raised its own */
 };
 
 /* What a monitor tells the coordinator, over a socket that keeps messages apart. */

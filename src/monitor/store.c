@@ -82,33 +82,37 @@ static bool make_room(struct monitor *m)
 	return true;
 }
 
-static struct kept *find(struct monitor *m, const struct file_id *id)
+static int find(struct monitor *m, const struct file_id *id, struct kept **ret)
 {
 	struct kept *k;
-	int fd;
+	int fd, err;
 
 	for (int i = 0; i < nkept; i++)
 		/* Ranges of one event were read at one moment. */
-		if ((!kept[i]->hot || kept[i]->last_pos == m->s->ring.h->head) && same(&kept[i]->id, id))
-			return kept[i];
+		if ((!kept[i]->hot || kept[i]->last_pos == m->s->ring.h->head) && same(&kept[i]->id, id)) {
+			*ret = kept[i];
+			return 0;
+		}
 	if (nkept == STORE_MAX && !make_room(m))
-		return NULL;
+		return -ENOSPC;
 	do
 		fd = memfd_create("tandem-file", MFD_CLOEXEC);
 	while (fd < 0 && errno == EMFILE && make_room(m));
 	/* Low numbers belong to nobody here, but a leader's child inherits none either way. */
-	if (fd < 0 || ftruncate(fd, page_up(id->size)) < 0) {
-		if (fd >= 0)
-			close(fd);
-		return NULL;
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, page_up(id->size)) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
 	}
 	k = xcalloc(1, sizeof(*k));
 	k->id = *id;
 	k->id.store = fd;
 	k->hot = is_hot(id);
 	generation++;
-	kept[nkept++] = k;
-	return k;
+	*ret = kept[nkept++] = k;
+	return 0;
 }
 
 static bool covered(const struct kept *k, uint64_t from, uint64_t to)
@@ -150,7 +154,7 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
                uint64_t offset, bool later, struct file_id *ret)
 {
 	struct stat st;
-	struct kept *k;
+	struct kept *k = NULL;
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
@@ -167,8 +171,8 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 	ret->to = offset + len;
 	if (m->cfg->n < 2 || !S_ISREG(st.st_mode))
 		return 0;
-	if (!(k = find(m, ret)))
-		return -ENOSPC;
+	if ((err = find(m, ret, &k)))
+		return err;
 	if ((err = copy_range(k, t, addr, offset, offset + len, later)))
 		return err;
 	k->last_pos = m->s->ring.h->head;
