@@ -156,6 +156,7 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	memcpy(mm->heap, from->heap, sizeof(mm->heap));
 	mm->nheap = from->nheap;
 	mm->stack_end = from->stack_end;
+	mm->undumpable = from->undumpable;
 	if (from->leader_view)
 		mm->leader_view = mm_fork(m, from->leader_view, pid);
 	for (int i = 0; i < from->nmap; i++)

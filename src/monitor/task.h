@@ -51,6 +51,7 @@ struct mm {
 	uint64_t turn_since;           /* now_mono */
 	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
+	bool undumpable;               /* leader: what the program asked for; the kernel was not told */
 	struct heap_stop heap[64];     /* follower, --expose=uninit */
 	int nheap;
 };
@@ -68,7 +69,6 @@ struct process {
 	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */
 	bool segv_handled;             /* ... has a handler */
 	uint8_t segv_action[32];       /* ... as rt_sigaction was given it */
-	bool undumpable;               /* what the program asked for; the kernel was not told */
 	struct patch_set *patches;     /* instructions patched to traps, by address */
 	uint64_t fdknown[16];          /* leader: bit per descriptor < 1024: names no file that is kept */
 	uint64_t fd_generation;        /* ... as of when */

@@ -1,5 +1,6 @@
 /* call-exec.c - checklist 5 and 23: exec, exec from a thread that is not the first, exit_group with threads at work, scripts. */
 #include "expect.h"
+#include <sys/prctl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -80,9 +81,37 @@ static void errors(void)
     expect_error("exec of a file that is no program", execv("/etc/passwd", argv), EACCES);
 }
 
+static int child_status(pid_t pid)
+{
+    int st = 0;
+    waitpid(pid, &st, 0);
+    return WIFEXITED(st) ? WEXITSTATUS(st) : -1;
+}
+
+/* Who may look into a process: children inherit it, an exec puts it back. */
+static void dumpable(void)
+{
+    expect("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 0), 0);
+    expect_error("... to what does not exist", prctl(PR_SET_DUMPABLE, 7), EINVAL);
+    expect("PR_GET_DUMPABLE", prctl(PR_GET_DUMPABLE), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(30 + prctl(PR_GET_DUMPABLE));
+    expect("of a child", child_status(pid), 30);
+    pid = fork();
+    if (pid == 0) {
+        execl(self, self, "dumpable", NULL);
+        _exit(99);
+    }
+    expect("after an exec", child_status(pid), 31);
+    expect("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 1), 0);
+}
+
 int main(int argc, char **argv)
 {
     self = argv[0];
+    if (argc > 1 && !strcmp(argv[1], "dumpable"))
+        return 30 + prctl(PR_GET_DUMPABLE);
     if (argc > 1) {
         printf("%s: pid is tid: %d\n", argv[1], getpid() == gettid());
         return 25;
@@ -93,5 +122,6 @@ int main(int argc, char **argv)
     scripts();
     many_arguments();
     errors();
+    dumpable();
     return done();
 }

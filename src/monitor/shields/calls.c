@@ -71,10 +71,11 @@ static bool answers_prctl(struct monitor *m, struct task *t, int64_t *ret)
 	case PR_SET_DUMPABLE:
 		/* An undumpable process could not be read by a monitor without privileges. */
 		*ret = t->args[1] <= 1 ? 0 : -EINVAL;
-		t->p->undumpable = t->args[1] == 0;
+		if (!*ret)
+			t->p->mm->undumpable = !t->args[1];
 		return true;
 	case PR_GET_DUMPABLE:
-		*ret = !t->p->undumpable;
+		*ret = !t->p->mm->undumpable;
 		return true;
 	}
 	return false;
