@@ -90,8 +90,28 @@ run_options=
 a=$(tandem_run -- "$P/show-aslr" mmap) b=$(tandem_run -- "$P/show-aslr" mmap) c=$(tandem_run -- "$P/show-aslr" mmap)
 ok "the leader keeps its randomization" test "$a $b" != "$b $c"
 
+# beside NAME PROGRAM... - a version of another executable, which is mapped by itself, is shielded as well
+beside() {
+    local name=$1 other=$T/other-${2##*/}; shift
+    cp "$P/$1" "$other"
+    lines=1 run_options="--with=$other" agree "another executable: $name" "$P/$1"
+    rm -f "$other"
+}
+beside "clocks of the vDSO" show-vdso-clock
+beside "rdtsc, static" show-tsc-static
+beside "pids" show-pid
+beside "lsl" show-lsl
+for flavor in "" -static; do
+    if has rdrand; then beside "rdrand$flavor" "show-rdrand$flavor"; else skip "rdrand$flavor" "this CPU has none"; fi
+    beside "cpuid$flavor" "show-cpuid$flavor"
+done
+if has rdpid; then beside "rdpid" show-rdpid; else skip "rdpid" "this CPU has none"; fi
+
 # Machines without CPUID faulting: cpuid is found by scan, and patched.
 export TANDEM_NO_CPUID_FAULTING=1
+for flavor in "" -static -static-pie -nopie; do
+    beside "cpuid by patches$flavor" "show-cpuid$flavor"
+done
 for flavor in "" -static; do
     lines=1 agree "cpuid by patches$flavor" "$P/show-cpuid$flavor"
 done

@@ -142,6 +142,7 @@ static void note_own_mappings(struct task *t)
 		} else if (strcmp(line + at, "[vdso]")) {
 			continue;
 		}
+		mm_unmap(t->p->mm, start, end);
 		mm_map(t->p->mm, &map);
 	}
 	free(line);
@@ -241,15 +242,19 @@ int start_run_own(struct monitor *m, struct task *t, const struct event *exec, c
 	task_new_mm(m, t);
 	t->p->mm->own_layout = t->p->mm->own_brk = true;
 	t->p->mm->vdso = task_auxv(t, AT_SYSINFO_EHDR);
-	*ret_why = "there is no symbol main in its executable";
-	if ((err = start_set(m, t, spec->path)))
-		return err;
 	if (!(m->cfg->exposed & SRC_AUXV) && leader_random(exec, random) && (at = task_auxv(t, AT_RANDOM)))
 		guest_write(t, at, random, sizeof(random));
 	shield_exec(m, t);
+	/* Its text is read before there is a breakpoint in it. */
+	note_own_mappings(t);
+	shield_patch_own(m, t);
+	*ret_why = "there is no symbol main in its executable";
+	if ((err = start_set(m, t, spec->path)))
+		return err;
 	if ((err = task_set_regs(t)) || (err = run_to_start(m, t, ret_why)))
 		return err;
 	note_own_mappings(t);
+	shield_patch_own(m, t);
 	/* From here on it holds nothing, and sees only what the stream brings. */
 	*ret_why = "letting go of its descriptors";
 	err = remote_call(m, t, t->p->mm->vdso + vdso_info()->syscall_offset, &ret, SYS_close_range, 0, ~0u, 0, 0, 0, 0);

@@ -18,6 +18,8 @@ void shield_exec(struct monitor *m, struct task *t);
 void shield_patch_image(struct monitor *m, struct task *t);
 void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map);
 void shield_patch_sites(struct task *t, const struct event *e);
+/* Follower with an executable of its own: the same for what it has mapped, as far as that was not done yet. */
+void shield_patch_own(struct monitor *m, struct task *t);
 void shield_forget_patches(struct process *p);
 /* A new process starts with its parent's patches. */
 void shield_fork(struct process *parent, struct process *child);

@@ -223,18 +223,20 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	return s;
 }
 
-void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+/* Returns the number of sites, and in *ret what they are; the caller frees that. */
+static size_t patch_mapping(struct monitor *m, struct task *t, const struct mapping *map, struct insn_at **ret)
 {
 	struct insn_at *at;
 	struct scan *s;
 
+	*ret = NULL;
 	if (!(map->prot & PROT_EXEC) || !map->ino || !kinds_to_patch(m, map->end - map->start))
-		return;
+		return 0;
 	s = scan_mapping(m, t, map);
 	if (!s->n)
-		return;
+		return 0;
 	copier_settle(t, map->start, map->end);
-	at = xcalloc(s->n, sizeof(*at));
+	*ret = at = xcalloc(s->n, sizeof(*at));
 	for (size_t i = 0; i < s->n; i++) {
 		at[i].addr = map->start + s->site[i].vaddr;
 		at[i].len = s->site[i].len;
@@ -242,8 +244,38 @@ void shield_patch_mapping(struct monitor *m, struct task *t, const struct mappin
 		memcpy(at[i].bytes, s->site[i].bytes, sizeof(s->site[i].bytes));
 		add_patch(t, &at[i], at[i].addr);
 	}
-	publish_part(m, PART_SITES, 0, 0, at, s->n * sizeof(*at));
+	return s->n;
+}
+
+void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+{
+	struct insn_at *at;
+	size_t n = patch_mapping(m, t, map, &at);
+
+	if (n)
+		publish_part(m, PART_SITES, 0, 0, at, n * sizeof(*at));
 	free(at);
+}
+
+static bool is_patched(const struct process *p, const struct mapping *map)
+{
+	for (int i = 0; p->patches && i < p->patches->n; i++)
+		if (p->patches->patch[i].at >= map->start && p->patches->patch[i].at < map->end)
+			return true;
+	return false;
+}
+
+void shield_patch_own(struct monitor *m, struct task *t)
+{
+	struct insn_at *at;
+
+	for (int i = 0; i < t->p->mm->nmap; i++) {
+		/* Text with traps in it cannot be read a second time. */
+		if (is_patched(t->p, &t->p->mm->map[i]))
+			continue;
+		patch_mapping(m, t, &t->p->mm->map[i], &at);
+		free(at);
+	}
 }
 
 void shield_patch_image(struct monitor *m, struct task *t)
