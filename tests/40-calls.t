@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 for name in call-restart call-signal call-segv-state call-birth call-exec call-io call-memory call-large \
-            call-entry call-files; do
+            call-entry call-files call-filter; do
     run_options=
     [ "$name" != call-large ] || run_options=--ring=1G # no lag of a second can fill that
     same "$name" "$P/$name"

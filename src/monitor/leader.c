@@ -18,6 +18,7 @@
 #include "monitor/copier.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
+#include "monitor/shields/filters.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 #include "monitor/store.h"
@@ -128,6 +129,7 @@ static void on_call(struct monitor *m, struct task *t)
 		return;
 	}
 	if (t->p->foreign) {
+		lead_filter_foreign(t, &info);
 		lead_go_user(t);
 		return;
 	}
@@ -146,7 +148,12 @@ static void on_call(struct monitor *m, struct task *t)
 	}
 	if (t->call_flags & EVF_UNKNOWN)
 		note_once(m, t, NOTE_UNKNOWN);
-	if (shield_answers(m, t, &forced)) {
+	switch (lead_filter(m, t, &info, &forced)) {
+	case FILTER_PASSES:  break;
+	case FILTER_ANSWERS: answer(m, t, forced, EVF_ANSWERED); return;
+	case FILTER_ENDS:    return;
+	}
+	if (lead_seccomp_call(m, t, &forced) || shield_answers(m, t, &forced)) {
 		if (t->call_flags & EVF_REFUSED)
 			note_once(m, t, NOTE_REFUSED);
 		answer(m, t, forced, EVF_ANSWERED);
@@ -368,6 +375,8 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 	task_use_mm(c, c->p->mm);
 	c->phase = LEAD_BORN;
 	c->sigmask = t->sigmask;
+	c->filter = filter_get(t->filter);
+	c->strict = t->strict;
 	c->cpus = t->cpus;
 	c->cpus_set = t->cpus_set;
 	c->ctid = flags & CLONE_CHILD_CLEARTID ? call.ctid : 0;

@@ -7,6 +7,8 @@
 #ifndef TANDEM_LEADER_H
 #define TANDEM_LEADER_H
 
+#include <sys/ptrace.h>
+
 #include "monitor/monitor.h"
 
 /* ---- leader.c ---- */
@@ -38,6 +40,21 @@ bool lead_signal_follows(struct task *t, int64_t result);
 void lead_refresh_mask(struct task *t);
 /* On a tick: a held signal can wait no longer. */
 void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now);
+
+void lead_publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags);
+/* t stands at the entry of a call, which is skipped and returns `result`: the handler runs. `flags`: EVF_INCALL where
+ * the call is published already. */
+void lead_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags, int64_t result);
+
+/* ---- leader_filters.c ---- */
+/* Whether the call that t is about to make sets or asks for the program's own seccomp filters: then it is answered. */
+bool lead_seccomp_call(struct monitor *m, struct task *t, int64_t *ret_answer);
+/* What they make of the call: it runs; it is answered so; or t has been dealt with. */
+enum lead_filtered { FILTER_PASSES, FILTER_ANSWERS, FILTER_ENDS };
+enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info,
+                               int64_t *ret_answer);
+/* The same for a process that nobody follows; t is left as it is to go on. */
+void lead_filter_foreign(struct task *t, const struct __ptrace_syscall_info *info);
 
 /* ---- leader_root.c ---- */
 void lead_publish_start(struct monitor *m, struct task *t);

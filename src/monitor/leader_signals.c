@@ -23,7 +23,7 @@ static bool caught(struct task *t, int sig, struct sig_state *s)
 	return s->caught & sig_bit(sig);
 }
 
-static void publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags)
+void lead_publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags)
 {
 	struct event *e;
 
@@ -76,16 +76,21 @@ bool lead_take_held(struct task *t, siginfo_t *ret)
 	return false;
 }
 
-/* t stands at a call that it is about to make, or that is skipped already: the handler runs first. */
-void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info)
+void lead_deliver_at_call(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags, int64_t result)
 {
 	task_regs(t);
-	publish_signal(m, t, info, EVF_HANDLER | EVF_RUNS);
-	if (task_deliver_at_call(m, t, info, -513))
+	lead_publish_signal(m, t, info, flags | EVF_HANDLER | EVF_RUNS);
+	if (task_deliver_at_call(m, t, info, result))
 		return;
 	t->phase = LEAD_USER;
 	t->mask_stale = true;
 	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+/* t stands at a call that it is about to make, or that is skipped already: the handler runs first, then the call. */
+void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	lead_deliver_at_call(m, t, info, 0, -513);
 }
 
 static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
@@ -93,7 +98,7 @@ static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
 	struct sig_state s;
 	bool handled = caught(t, info->si_signo, &s) && !(t->sigmask & sig_bit(info->si_signo));
 
-	publish_signal(m, t, info, EVF_FAULT | (handled ? EVF_HANDLER | EVF_RUNS : 0));
+	lead_publish_signal(m, t, info, EVF_FAULT | (handled ? EVF_HANDLER | EVF_RUNS : 0));
 	t->phase = LEAD_USER;
 	t->mask_stale = true;
 	task_resume(t, PTRACE_CONT, info->si_signo);
@@ -120,7 +125,7 @@ static void on_handled_signal(struct monitor *m, struct task *t, const siginfo_t
 	}
 	t->awaits_signal = false;
 	t->mask_stale = true;
-	publish_signal(m, t, info, EVF_HANDLER | EVF_INCALL | EVF_RUNS);
+	lead_publish_signal(m, t, info, EVF_HANDLER | EVF_INCALL | EVF_RUNS);
 	t->phase = LEAD_USER;
 	task_resume(t, PTRACE_CONT, info->si_signo);
 }
@@ -183,7 +188,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 			lead_publish_run(m, t);
 		}
 	}
-	publish_signal(m, t, &info, 0);
+	lead_publish_signal(m, t, &info, 0);
 	task_resume(t, PTRACE_CONT, sig);
 }
 

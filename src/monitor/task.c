@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "monitor/monitor.h"
+#include "monitor/shields/filters.h"
 
 #define HASH(tid) ((unsigned)(tid) % countof(((struct monitor *)0)->hash))
 
@@ -73,6 +74,7 @@ void task_free(struct monitor *m, struct task *t)
 		m->by_id[t->id] = NULL;
 	if (t->schedstat >= 0)
 		close(t->schedstat);
+	filter_put(t->filter);
 	while (t->held) {
 		struct held_signal *next = t->held->next;
 

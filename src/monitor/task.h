@@ -154,6 +154,8 @@ struct task {
 	uint64_t turn_cpu_since;       /* ... in the turn that began then */
 	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
 	uint64_t settid;               /* newborn: address of the word that gets its id */
+	struct filter *filter;         /* the program's own seccomp filters, the newest first */
+	bool strict;                   /* ... or its strict mode */
 	cpu_set_t cpus;                /* the affinity that the program set, and sees */
 	bool cpus_set;
 

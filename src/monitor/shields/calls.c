@@ -65,9 +65,6 @@ static bool answers_prctl(struct monitor *m, struct task *t, int64_t *ret)
 	case PR_SET_TSC:
 		*ret = t->args[1] == PR_TSC_ENABLE || t->args[1] == PR_TSC_SIGSEGV ? 0 : -EINVAL;
 		return !(m->cfg->exposed & SRC_TSC);
-	case PR_GET_SECCOMP:
-		*ret = 0;
-		return true;
 	case PR_SET_DUMPABLE:
 		/* An undumpable process could not be read by a monitor without privileges. */
 		*ret = t->args[1] <= 1 ? 0 : -EINVAL;

@@ -1,0 +1,282 @@
+/* leader_filters.c - the program's own seccomp filters, applied to the leader's calls: see shields/filters.h.
+ *
+ * What a filter refuses is answered here, and published as any call that tandem answers; what it traps on becomes a
+ * signal on the way out of that call; what it kills for ends the task as the kernel would. Two things are refused:
+ * supervisors (SECCOMP_FILTER_FLAG_NEW_LISTENER), and with them SECCOMP_RET_USER_NOTIF.
+ */
+#define _GNU_SOURCE
+#include <linux/audit.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "monitor/leader.h"
+#include "monitor/publish.h"
+#include "monitor/shields/filters.h"
+
+#define FLAGS_KNOWN   0x3fu    /* to Linux 6.18: TSYNC, LOG, SPEC_ALLOW, NEW_LISTENER, TSYNC_ESRCH, WAIT_KILLABLE_RECV */
+#define LENGTH_MAX    32768u
+#define SYS_SECCOMP_CODE 1     /* siginfo's si_code, SYS_SECCOMP in the kernel's headers */
+
+/* ---- installing ---- */
+
+/* Who may set a filter: whoever cannot gain privileges by an exec any more, or has them all. */
+static bool may_install(const struct task *t)
+{
+	unsigned long long caps = 0, no_new = 0;
+	char path[64], *line = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
+	if (!(f = fopen(path, "re")))
+		return false;
+	while (getline(&line, &room, f) > 0) {
+		sscanf(line, "CapEff: %llx", &caps);
+		sscanf(line, "NoNewPrivs: %llu", &no_new);
+	}
+	free(line);
+	fclose(f);
+	return no_new || caps >> 21 & 1; /* CAP_SYS_ADMIN */
+}
+
+/* The first of the process's other threads whose filters are not among t's, or NULL. */
+static struct task *out_of_step(struct monitor *m, struct task *t)
+{
+	for (size_t i = 0; i < countof(m->hash); i++)
+		for (struct task *c = m->hash[i]; c; c = c->next_hash)
+			if (c != t && c->p == t->p && (c->strict || !filter_descends(t->filter, c->filter)))
+				return c;
+	return NULL;
+}
+
+static void synchronize(struct monitor *m, struct task *t)
+{
+	for (size_t i = 0; i < countof(m->hash); i++) {
+		for (struct task *c = m->hash[i]; c; c = c->next_hash) {
+			if (c == t || c->p != t->p)
+				continue;
+			filter_put(c->filter);
+			c->filter = filter_get(t->filter);
+		}
+	}
+}
+
+static int64_t install(struct monitor *m, struct task *t, uint64_t flags, uint64_t addr)
+{
+	struct sock_filter insn[BPF_MAXINSNS];
+	struct sock_fprog prog;
+	struct task *other;
+
+	if (flags & ~(uint64_t)FLAGS_KNOWN || t->strict)
+		return -EINVAL;
+	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+		t->call_flags |= EVF_REFUSED;
+		return -EINVAL;
+	}
+	if (guest_read(t, addr, &prog, sizeof(prog)))
+		return -EFAULT;
+	if (!prog.len || prog.len > BPF_MAXINSNS)
+		return -EINVAL;
+	if (!may_install(t))
+		return -EACCES;
+	if (guest_read(t, (uint64_t)prog.filter, insn, prog.len * sizeof(*insn)))
+		return -EFAULT;
+	if (!filter_valid(insn, prog.len))
+		return -EINVAL;
+	if (filter_length(t->filter) + prog.len > LENGTH_MAX)
+		return -ENOMEM;
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC && (other = out_of_step(m, t)))
+		return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : other->leader_tid;
+	t->filter = filter_new(t->filter, insn, prog.len);
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+		synchronize(m, t);
+	return 0;
+}
+
+static int64_t set_strict(struct task *t)
+{
+	if (t->filter)
+		return -EINVAL;
+	t->strict = true;
+	return 0;
+}
+
+bool lead_seccomp_call(struct monitor *m, struct task *t, int64_t *ret)
+{
+	if (t->call_flags & EVF_INT80)
+		return false;
+	if (t->nr == SYS_seccomp && t->args[0] == SECCOMP_SET_MODE_FILTER)
+		*ret = install(m, t, t->args[1], t->args[2]);
+	else if (t->nr == SYS_seccomp && t->args[0] == SECCOMP_SET_MODE_STRICT)
+		*ret = t->args[1] || t->args[2] ? -EINVAL : set_strict(t);
+	else if (t->nr == SYS_prctl && t->args[0] == PR_SET_SECCOMP && t->args[1] == SECCOMP_MODE_FILTER)
+		*ret = install(m, t, 0, t->args[2]);
+	else if (t->nr == SYS_prctl && t->args[0] == PR_SET_SECCOMP)
+		*ret = t->args[1] == SECCOMP_MODE_STRICT ? set_strict(t) : -EINVAL;
+	else if (t->nr == SYS_prctl && t->args[0] == PR_GET_SECCOMP)
+		*ret = t->filter ? SECCOMP_MODE_FILTER : t->strict ? SECCOMP_MODE_STRICT : SECCOMP_MODE_DISABLED;
+	else
+		return false;
+	return true;
+}
+
+/* ---- applying ---- */
+
+static bool strict_allows(const struct task *t, const struct __ptrace_syscall_info *info)
+{
+	(void)t;
+	if (info->arch == AUDIT_ARCH_X86_64)
+		return info->seccomp.nr == SYS_read || info->seccomp.nr == SYS_write || info->seccomp.nr == SYS_exit ||
+		       info->seccomp.nr == SYS_rt_sigreturn;
+	return info->seccomp.nr == 3 || info->seccomp.nr == 4 || info->seccomp.nr == 1 || info->seccomp.nr == 119;
+}
+
+static uint32_t verdict(const struct task *t, const struct __ptrace_syscall_info *info)
+{
+	struct seccomp_data data = {.nr = (int)info->seccomp.nr, .arch = info->arch,
+	                            .instruction_pointer = info->instruction_pointer};
+
+	if (t->strict)
+		return strict_allows(t, info) ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_THREAD;
+	memcpy(data.args, info->seccomp.args, sizeof(data.args));
+	return filter_verdict(t->filter, &data);
+}
+
+static void sigsys(const struct task *t, const struct __ptrace_syscall_info *info, uint32_t reason, siginfo_t *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->si_signo = SIGSYS;
+	ret->si_code = SYS_SECCOMP_CODE;
+	ret->si_errno = reason;
+	ret->si_call_addr = (void *)info->instruction_pointer;
+	ret->si_syscall = t->nr;
+	ret->si_arch = info->arch;
+}
+
+/* No handler and no mask saves a process here. The handler can be taken away by the task alone. */
+static int die_of(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	static const uint64_t none, action[4];
+	int64_t result;
+	uint64_t at;
+	int err;
+
+	if ((err = task_regs(t)))
+		return err;
+	at = (t->regs.rsp - 512) & ~15ull;
+	if ((err = guest_write(t, at, action, sizeof(action))) ||
+	    (err = remote_instead(m, t, &result, SYS_rt_sigaction, info->si_signo, at, 0, 8, 0, 0)) || (err = (int)result))
+		return err;
+	if (ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(none), &none) < 0)
+		return -errno;
+	if ((err = task_signal_stop(m, t, info->si_signo)) || (err = task_set_siginfo(t, info)))
+		return err;
+	t->phase = LEAD_USER;
+	return task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+/* Only this thread ends; its process does not notice. */
+static void end_thread(struct task *t, int sig)
+{
+	t->regs.orig_rax = SYS_exit;
+	t->regs.rdi = sig;
+	task_set_regs(t);
+	t->phase = LEAD_EXITING;
+	task_resume(t, PTRACE_CONT, 0);
+}
+
+static void kill_task(struct monitor *m, struct task *t, const siginfo_t *info, bool process)
+{
+	if (task_regs(t))
+		return;
+	publish_call(m, t, EV_ENTER, 0, 0);
+	t->entered_published = true;
+	if (!process && t->p->ntasks > 1) {
+		end_thread(t, t->strict ? SIGKILL : SIGSYS);
+		return;
+	}
+	if (!t->strict && die_of(m, t, info) == 0)
+		return;
+	kill(t->p->pid, SIGKILL);
+	t->phase = LEAD_EXITING;
+	task_resume(t, PTRACE_CONT, 0);
+}
+
+static void trap(struct monitor *m, struct task *t, const siginfo_t *info)
+{
+	struct sig_state s;
+
+	if (task_regs(t))
+		return;
+	if (task_sig_state(t, &s) || !(s.caught & ~s.blocked & sig_bit(SIGSYS))) {
+		publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED);
+		lead_publish_signal(m, t, info, 0);
+		if (die_of(m, t, info)) {
+			kill(t->p->pid, SIGKILL);
+			task_resume(t, PTRACE_CONT, 0);
+		}
+		return;
+	}
+	publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED);
+	lead_deliver_at_call(m, t, info, EVF_INCALL, t->nr);
+}
+
+enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info,
+                               int64_t *ret_answer)
+{
+	siginfo_t si;
+	uint32_t v;
+
+	/* What the program takes for a function of the vDSO is no call. */
+	if ((!t->filter && !t->strict) || t->call_flags & EVF_VDSO)
+		return FILTER_PASSES;
+	v = verdict(t, info);
+	sigsys(t, info, v & SECCOMP_RET_DATA, &si);
+	switch (v & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		return FILTER_PASSES;
+	case SECCOMP_RET_ERRNO:
+		*ret_answer = -(int64_t)min_of(v & SECCOMP_RET_DATA, 4095u);
+		return FILTER_ANSWERS;
+	case SECCOMP_RET_TRACE:
+	case SECCOMP_RET_USER_NOTIF:
+		/* Nobody is there to ask. */
+		*ret_answer = -ENOSYS;
+		return FILTER_ANSWERS;
+	case SECCOMP_RET_TRAP:
+		trap(m, t, &si);
+		return FILTER_ENDS;
+	default:
+		kill_task(m, t, &si, (v & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_KILL_THREAD);
+		return FILTER_ENDS;
+	}
+}
+
+void lead_filter_foreign(struct task *t, const struct __ptrace_syscall_info *info)
+{
+	uint32_t v = t->filter || t->strict ? verdict(t, info) : SECCOMP_RET_ALLOW;
+
+	switch (v & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		return;
+	case SECCOMP_RET_ERRNO:
+	case SECCOMP_RET_TRACE:
+	case SECCOMP_RET_USER_NOTIF:
+		if (task_regs(t))
+			return;
+		t->regs.orig_rax = -1;
+		t->regs.rax = (v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
+		                      ? -(int64_t)min_of(v & SECCOMP_RET_DATA, 4095u) : -ENOSYS;
+		task_set_regs(t);
+		return;
+	default:
+		kill(t->p->pid, SIGKILL);
+	}
+}
