@@ -1,5 +1,6 @@
 /* each.c - calls that every version executes on itself: memory, births, deaths. */
 #define _GNU_SOURCE
+#include <linux/sched.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,10 +10,6 @@
 
 #include "monitor/follower.h"
 #include "monitor/shields/shields.h"
-
-#ifndef CLONE_CLEAR_SIGHAND
-#define CLONE_CLEAR_SIGHAND 0x100000000ull
-#endif
 
 static bool failed(int64_t r)
 {
@@ -161,6 +158,8 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
 		c->p->segv_ignored = t->p->segv_ignored;
 		c->p->segv_handled = t->p->segv_handled;
+		if (call->flags & CLONE_CLEAR_SIGHAND)
+			process_clear_handlers(c->p);
 	}
 	c->p->ntasks++;
 	task_use_mm(c, c->p->mm);
@@ -174,27 +173,51 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 	return c;
 }
 
+/* Registers for the birth. Only clone3 can take the handlers away; its structure borrows room below the stack pointer,
+ * of which `old` gets what was there: nothing may differ, not even there. */
+static int birth_call(struct task *t, const struct clone_call *call, uint64_t *ret_room, struct clone_args *old)
+{
+	uint64_t flags = (call->flags & KEEP_FLAGS) | (call->flags & CLONE_THREAD ? 0 : CLONE_PARENT);
+	struct clone_args a = {.flags = flags | CLONE_CLEAR_SIGHAND, .tls = call->tls};
+	int err;
+
+	*ret_room = 0;
+	if (!(call->flags & CLONE_CLEAR_SIGHAND)) {
+		t->regs.orig_rax = SYS_clone;
+		t->regs.rdi = flags;
+		t->regs.rsi = call->stack;
+		t->regs.rdx = t->regs.r10 = 0;
+		t->regs.r8 = call->tls;
+		return task_set_regs(t);
+	}
+	if (call->stack) {
+		a.stack = call->stack - 16;
+		a.stack_size = 16;
+	}
+	*ret_room = (t->regs.rsp - 1024) & ~15ull;
+	if ((err = guest_read(t, *ret_room, old, sizeof(*old))) || (err = guest_write(t, *ret_room, &a, sizeof(a))))
+		return err;
+	t->regs.orig_rax = SYS_clone3;
+	t->regs.rdi = *ret_room;
+	t->regs.rsi = CLONE_ARGS_SIZE_VER0;
+	return task_set_regs(t);
+}
+
 int each_birth(struct monitor *m, struct task *t, const struct event *e, const char **ret_why)
 {
 	struct user_regs_struct want;
+	struct clone_args old;
 	struct clone_call call;
 	unsigned long tid = 0;
+	struct task *c;
+	uint64_t room;
 	int err, status;
 
 	*ret_why = "the birth of a task";
 	if ((err = clone_parse(t, &call)) || (err = task_regs(t)))
 		return err;
-	if (call.flags & CLONE_CLEAR_SIGHAND) {
-		*ret_why = "clone3 with CLONE_CLEAR_SIGHAND";
-		return -ENOTSUP;
-	}
 	want = t->regs;
-	t->regs.orig_rax = SYS_clone;
-	t->regs.rdi = (call.flags & KEEP_FLAGS) | (call.flags & CLONE_THREAD ? 0 : CLONE_PARENT);
-	t->regs.rsi = call.stack;
-	t->regs.rdx = t->regs.r10 = 0;
-	t->regs.r8 = call.tls;
-	if ((err = task_set_regs(t)))
+	if ((err = birth_call(t, &call, &room, &old)))
 		return err;
 	for (;;) {
 		if ((err = task_resume(t, PTRACE_SYSCALL, 0)) || (err = task_wait(m, t, &status)))
@@ -209,7 +232,9 @@ int each_birth(struct monitor *m, struct task *t, const struct event *e, const c
 		return err;
 	if (!tid)
 		return failed(t->regs.rax) ? (int)t->regs.rax : -ECHILD;
-	adopt(m, t, tid, e, &call);
+	c = adopt(m, t, tid, e, &call);
+	if (room && ((err = guest_write(t, room, &old, sizeof(old))) || (err = guest_write(c, room, &old, sizeof(old)))))
+		return err;
 	want.rcx = t->regs.rcx;
 	want.r11 = t->regs.r11;
 	want.rax = m->cfg->exposed & SRC_PID ? tid : (uint64_t)e->result;

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -367,6 +368,8 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 		c->p->segv_ignored = t->p->segv_ignored;
 		c->p->segv_handled = t->p->segv_handled;
 		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
+		if (flags & CLONE_CLEAR_SIGHAND)
+			process_clear_handlers(c->p);
 		c->p->execed = true;
 		c->p->foreign = t->p->foreign;
 		shield_fork(t->p, c->p);

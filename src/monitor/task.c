@@ -101,6 +101,14 @@ struct process *process_new(pid_t pid, struct mm *mm)
 	return p;
 }
 
+void process_clear_handlers(struct process *p)
+{
+	if (!p->segv_handled)
+		return;
+	p->segv_handled = false;
+	memset(p->segv_action, 0, sizeof(p->segv_action));
+}
+
 bool process_stat_fd(const struct process *p, int fd, struct stat *ret)
 {
 	char path[64];

@@ -177,6 +177,9 @@ struct task {
 	struct buf rest;               /* own layout: where the fragments that follow go */
 };
 
+/* CLONE_CLEAR_SIGHAND: a fresh process without its parent's handlers. */
+void process_clear_handlers(struct process *p);
+
 /* ---- the set of tasks ---- */
 struct task *task_by_tid(struct monitor *m, pid_t tid);
 struct task *task_by_id(struct monitor *m, uint32_t id);

@@ -87,6 +87,33 @@ static void clones(void)
     expect_error("clone with CLONE_THREAD alone", syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0), EINVAL);
 }
 
+static volatile int got_usr1;
+
+static void on_usr1(int sig)
+{
+    got_usr1 = sig;
+}
+
+/* The child's only doings: 32 and one more for each of the dispositions that is right. On a stack of its own it cannot
+ * return from here, so it is entered by a call of its own. */
+static void __attribute__((noreturn)) cleared_child(void)
+{
+    struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } a = { 0 }, b = { 0 };
+    syscall(SYS_rt_sigaction, SIGUSR1, NULL, &a, 8);
+    syscall(SYS_rt_sigaction, SIGUSR2, NULL, &b, 8);
+    syscall(SYS_exit_group, a.handler == SIG_DFL && b.handler == SIG_IGN ? 33 : 32);
+    __builtin_unreachable();
+}
+
+static pid_t cleared(struct clone_args *ca)
+{
+    long ret;
+    __asm__ volatile("syscall\n\ttest %%eax, %%eax\n\tjnz 1f\n\tand $-16, %%rsp\n\tcall *%4\n1:"
+                     : "=a"(ret) : "0"(SYS_clone3), "D"(ca), "S"(sizeof(*ca)), "r"(cleared_child)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+
 static void clones3(void)
 {
     struct clone_args ca = { .flags = CLONE_PARENT_SETTID | CLONE_CHILD_SETTID, .exit_signal = SIGCHLD,
@@ -96,6 +123,22 @@ static void clones3(void)
         _exit(child_word == (int)syscall(SYS_gettid) ? 16 : 17);
     expect("clone3: parent's word", parent_word == pid, 1);
     expect("clone3: status", wait_status(pid), 16);
+    /* As posix_spawn of newer C libraries: the child has no handlers, but ignores what its parent ignores. */
+    struct sigaction sa = { .sa_handler = on_usr1 };
+    sigaction(SIGUSR1, &sa, NULL);
+    signal(SIGUSR2, SIG_IGN);
+    for (int vm = 0; vm < 2; vm++) {
+        struct clone_args cs = { .flags = CLONE_CLEAR_SIGHAND | (vm ? CLONE_VM | CLONE_VFORK : 0), .exit_signal = SIGCHLD };
+        if (vm) {
+            cs.stack = (uintptr_t)mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            cs.stack_size = 65536;
+        }
+        pid = cleared(&cs);
+        expect("CLONE_CLEAR_SIGHAND: status", wait_status(pid), 33);
+    }
+    expect("the parent keeps its handler", kill(getpid(), SIGUSR1) == 0 && got_usr1, 1);
+    signal(SIGUSR1, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
     expect_error("clone3 with a short structure", syscall(SYS_clone3, &ca, 8), EINVAL);
 }
 
