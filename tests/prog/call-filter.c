@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <ucontext.h>
@@ -44,6 +45,21 @@ static int ended(pid_t pid)
     return WIFSIGNALED(st) ? 1000 + WTERMSIG(st) : WEXITSTATUS(st);
 }
 
+/* The same call, from the vDSO's own `syscall; ret` if there is one. */
+static long from_vdso(long nr)
+{
+    const unsigned char *v = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
+    long ret;
+    for (int i = 0; v && i < 4093; i++) {
+        if (v[i] != 0x0f || v[i + 1] != 0x05 || v[i + 2] != 0xc3)
+            continue;
+        __asm__ volatile("sub $128, %%rsp\n\tcall *%2\n\tadd $128, %%rsp"
+                         : "=a"(ret) : "0"(nr), "r"(v + i), "D"(0L), "S"(0L) : "rcx", "r11", "memory");
+        return ret;
+    }
+    return syscall(nr, 0, 0) == -1 ? -errno : 0;
+}
+
 static void errors(void)
 {
     expect("ERRNO", refuse(SYS_mkdir, SECCOMP_RET_ERRNO | ENOTTY), 0);
@@ -62,6 +78,7 @@ static void errors(void)
     expect("lseek", lseek(fd, 76, SEEK_SET) >= 0, 1);
     expect_error("lseek", lseek(fd, 77, SEEK_SET), EDOM);
     close(fd);
+    expect("from a place in the vDSO", from_vdso(SYS_mkdir), -EXDEV);
     expect("TRACE with nobody there", refuse(SYS_rmdir, SECCOMP_RET_TRACE | 1), 0);
     expect_error("rmdir", rmdir("made"), ENOSYS);
     pid_t pid = fork();

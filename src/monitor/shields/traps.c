@@ -429,5 +429,6 @@ bool shield_vdso_call(const struct task *t)
 {
 	int nr;
 
-	return in_vdso(t, t->call_ip) && vdso_is_entry(t->call_ip - 2 - t->p->mm->vdso, &nr);
+	/* With another number it is somebody who has jumped there. */
+	return in_vdso(t, t->call_ip) && vdso_is_entry(t->call_ip - 2 - t->p->mm->vdso, &nr) && nr == (int)t->nr;
 }
