@@ -7,7 +7,7 @@ if [ "$(id -u)" == 0 ]; then
     copy=$TANDEM_TEST_DIR/copy
     mkdir "$copy" "$copy/tests"
     cp "$TANDEM" "$copy/tandem"
-    cp "$P"/call-* "$P"/ticker* "$copy/tests/"
+    cp "$P"/call-* "$P"/ticker* "$P/show-tsc" "$copy/tests/"
     chmod -R go+rX "$copy"
     chmod 777 "$T"
     TANDEM=$copy/tandem P=$copy/tests
@@ -56,6 +56,14 @@ if [ "$(id -u)" == 0 ]; then
     is "a program that may be run but not read: status" "$?" 126
     is "... one line" "$(wc -l <<<"$out")" 1
     like "... says why" "$out" 'tandem.*unreadable.*read'
+    same_as "another program starts it" sh -c '"$1" 3 1; echo $?; (exec "$1" 2 1); date +%Y' sh "$T/unreadable"
+    is "... which the report names" "$(jq -r '.unknown | length > 0' "$T/out/report.json")" true
+    # It cannot be executed either, which shows late: traps are back then.
+    echo "no program" >"$T/unreadable"
+    rm -f "$T/report.json"
+    "${as[@]}" "$TANDEM" run --report="$T/out/tsc.json" -- "$P/show-tsc" "$T/unreadable" >"$T/stdout" 2>"$T/stderr"
+    is "an exec that fails: status" "$?" 0
+    ok "... rdtsc is matched after it" agreed "$T/out/tsc.json"
     rm -rf "$copy"
 fi
 

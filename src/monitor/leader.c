@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -96,6 +97,47 @@ static void note_once(struct monitor *m, struct task *t, int kind)
 	note_call(m, t, kind);
 }
 
+/* ---- programs that may be executed, but not read ---- */
+
+static int trap_rdtsc(struct monitor *m, struct task *t, bool on)
+{
+	int64_t ret;
+
+	if (m->cfg->exposed & SRC_TSC)
+		return 0;
+	return remote_call(m, t, t->call_ip - 2, &ret, SYS_prctl, PR_SET_TSC, on ? PR_TSC_SIGSEGV : PR_TSC_ENABLE, 0, 0, 0, 0);
+}
+
+/* The kernel would hide such a program's memory from a monitor without privileges, which could not tell a trap of
+ * tandem's from a fault then. So it runs without: the traps go before the exec, which is made anew. */
+static bool untrap_for_exec(struct monitor *m, struct task *t)
+{
+	char path[4200];
+
+	if (!is_exec(t->nr) || t->untrapped || t->call_flags & EVF_INT80)
+		return false;
+	if (!call_path(t, t->nr == SYS_execveat, path, sizeof(path)) || !faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) ||
+	    errno != EACCES || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) || trap_rdtsc(m, t, false))
+		return false;
+	t->untrapped = true;
+	t->regs.rip = t->call_ip - 2;
+	t->regs.rax = t->nr;
+	t->regs.orig_rax = -1;
+	task_set_regs(t);
+	lead_go_user(t);
+	return true;
+}
+
+/* It came to nothing. */
+static void retrap(struct monitor *m, struct task *t)
+{
+	t->untrapped = false;
+	if (trap_rdtsc(m, t, true) == 0)
+		task_set_regs(t);
+}
+
+/* ---- calls that run ---- */
+
 /* The call is about to run: what must be published or taken note of before it does. */
 static void call_prepare(struct monitor *m, struct task *t)
 {
@@ -164,6 +206,8 @@ static void on_call(struct monitor *m, struct task *t)
 		answer(m, t, forced, 0);
 		return;
 	}
+	if (untrap_for_exec(m, t))
+		return;
 	call_prepare(m, t);
 	if (t->row->who & NORET && !is_exec(t->nr) && t->nr != SYS_rt_sigreturn) {
 		/* exit, exit_group: there is no other side. */
@@ -255,7 +299,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 		return;
 	}
 	task_regs(t);
-	t->p->foreign = t->regs.cs != 0x33;
+	t->p->foreign = t->regs.cs != 0x33 || t->untrapped;
 	if (!t->p->foreign) {
 		t->p->mm->vdso = task_auxv(t, AT_SYSINFO_EHDR);
 		shield_exec(m, t);
@@ -278,7 +322,9 @@ static void on_exec_done(struct monitor *m, struct task *t)
 		shield_patch_image(m, t);
 	publish_end(m, t);
 	if (t->p->foreign)
-		monitor_notef(m, NOTE_UNKNOWN, t->p->pid, "process %d executes a 32-bit program: it is not followed", t->p->pid);
+		monitor_notef(m, NOTE_UNKNOWN, t->p->pid, "process %d executes a program that %s: it is not followed", t->p->pid,
+		              t->untrapped ? "may not be read" : "is a 32-bit one");
+	t->untrapped = false;
 	lead_refresh_mask(t);
 	t->p->segv_ignored = task_sig_state(t, &s) == 0 && (s.ignored & sig_bit(SIGSEGV));
 	t->ctid = t->robust = 0;
@@ -317,6 +363,8 @@ static void on_call_done(struct monitor *m, struct task *t)
 	if (task_regs(t))
 		return;
 	result = t->regs.rax;
+	if (t->untrapped)
+		retrap(m, t);
 	shield_args_back(t);
 	if (call_undecided(t, result)) {
 		t->restart_result = result;

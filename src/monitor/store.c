@@ -352,9 +352,8 @@ bool call_truncates(const struct task *t)
 	return false;
 }
 
-bool call_truncates_path(struct task *t, char *ret, size_t room)
+bool call_path(struct task *t, bool at, char *ret, size_t room)
 {
-	bool at = t->nr == SYS_openat || t->nr == SYS_openat2;
 	char path[4096], from[32] = "cwd";
 	size_t n = guest_read_some(t, t->args[at], path, sizeof(path) - 1);
 
@@ -364,6 +363,11 @@ bool call_truncates_path(struct task *t, char *ret, size_t room)
 	else if (at && (int)t->args[0] != AT_FDCWD)
 		snprintf(from, sizeof(from), "fd/%d", (int)t->args[0]);
 	return n && (size_t)snprintf(ret, room, "/proc/%d/%s/%s", t->tid, from, path) < room;
+}
+
+bool call_truncates_path(struct task *t, char *ret, size_t room)
+{
+	return call_path(t, t->nr == SYS_openat || t->nr == SYS_openat2, ret, room);
 }
 
 void store_truncated(struct monitor *m, struct task *t, int64_t result)

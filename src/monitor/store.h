@@ -28,7 +28,10 @@ void store_publish(struct monitor *m, const struct file_id *id, const char *path
 void store_changed(struct monitor *m, struct task *t, int64_t result);
 /* Whether a call may cut a file: truncate, or an open with O_TRUNC. */
 bool call_truncates(const struct task *t);
-/* Where in /proc the monitor finds the file that such a call names; false where its memory can't be read. */
+/* Where in /proc the monitor finds the file that a call names by its first argument, or (`at`) by a directory and its
+ * second; false where its memory can't be read. */
+bool call_path(struct task *t, bool at, char *ret, size_t room);
+/* The same for calls that may cut a file. */
 bool call_truncates_path(struct task *t, char *ret, size_t room);
 /* Such a call has returned. */
 void store_truncated(struct monitor *m, struct task *t, int64_t result);

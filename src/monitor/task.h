@@ -64,7 +64,7 @@ struct process {
 	bool execed;                   /* runs the program, not tandem's own start code */
 	bool killed;                   /* follower: SIGKILL was sent */
 	bool exits;                    /* follower: has made exit_group */
-	bool foreign;                  /* runs a 32-bit program: followers can't follow */
+	bool foreign;                  /* runs a 32-bit program, or one that may not be read: followers can't follow */
 	bool other_time;               /* may be in a time namespace of its own */
 	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */
 	bool segv_handled;             /* ... has a handler */
@@ -147,6 +147,7 @@ struct task {
 	bool announced;                /* the event that made it is out */
 	bool hidden;                   /* born of a foreign process: followers never hear of it */
 	bool mask_stale;               /* `sigmask` is to be looked up at the next call */
+	bool untrapped;                /* rdtsc does not trap: it executes what may not be read */
 	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
 	bool dying;                    /* EV_DEATH is out */
 	struct mm *left_mm;            /* execing: where it comes from */
