@@ -83,6 +83,15 @@ same "eight versions: a pipeline" sh -c 'seq 1 2000 | grep 7 | sort -r | md5sum'
 same "eight versions: interrupted calls" "$P/call-restart"
 run_options=
 
+# Where numbers are others than the monitor's.
+if unshare -Urpf true 2>"$T/unshare"; then
+    same "a pid namespace" unshare -Urpf sh -c 'echo $$; date +%Y; (echo sub; date +%Y) | cat; sh -c "echo \$PPID"'
+    same "one in another" unshare -Urpf unshare -pf sh -c 'echo $$; date +%Y; unshare -pf bash -c "date +%Y; sleep 0.1 & wait; kill -0 1; echo \$?"'
+    same "robust locks in it" unshare -Urpf sh -c '"$1" 2>/dev/null' sh "$P/call-thread" # whose lines there come in any order
+else
+    skip "a pid namespace" "$(head -n 1 "$T/unshare")"
+fi
+
 # Limits that the program lives with.
 same "an unlimited stack" sh -c 'ulimit -s unlimited; exec "$1"' sh "$P/call-signal"
 same "a small stack" sh -c 'ulimit -s 8192; exec "$1" 3 1' sh "$P/ticker"

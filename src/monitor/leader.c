@@ -412,7 +412,8 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 	} else {
 		mm = flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
 		c->p = process_new(tid, mm);
-		c->p->other_time = t->p->other_time || (t->nr == SYS_clone3 && flags & CLONE_NEWTIME);
+		c->p->other_spaces = t->p->other_spaces || flags & CLONE_NEWPID ||
+		                     (t->nr == SYS_clone3 && flags & CLONE_NEWTIME);
 		c->p->segv_ignored = t->p->segv_ignored;
 		c->p->segv_handled = t->p->segv_handled;
 		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
@@ -448,7 +449,7 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 		/* The parent sleeps until the child has gone its way: it is announced now. */
 		task_regs(t);
 		t->vfork_parent = true;
-		announce_child(m, t, tid, 0);
+		announce_child(m, t, task_tid_for(t, tid), 0);
 		task_resume(t, PTRACE_SYSCALL, 0);
 		if (t->in_mm->turn == t)
 			lead_pass_turn(m, t->in_mm);

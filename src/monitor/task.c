@@ -408,6 +408,44 @@ uint64_t task_auxv(struct task *t, uint64_t key)
 	return value;
 }
 
+/* ---- numbers ---- */
+
+/* The numbers of a task, from our namespace to its own. Returns how many. */
+static int numbers(pid_t tid, pid_t *ret, int room)
+{
+	char path[64], text[4096], *at, *end;
+	ssize_t got;
+	int fd, n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[max_of(got, (ssize_t)0)] = 0;
+	if (!(at = strstr(text, "\nNSpid:")))
+		return 0;
+	for (at += 7; n < room; at = end) {
+		ret[n] = strtol(at, &end, 10);
+		if (end == at || *at == '\n')
+			break;
+		n++;
+	}
+	return n;
+}
+
+pid_t task_tid_for(const struct task *t, pid_t tid)
+{
+	pid_t own[33], its[33];
+	int deep, n;
+
+	if (!t->p->other_spaces)
+		return tid;
+	deep = numbers(t->tid, own, countof(own));
+	n = numbers(tid, its, countof(its));
+	return deep && deep <= n ? its[deep - 1] : tid;
+}
+
 /* ---- time ---- */
 
 uint64_t task_cpu(struct task *t, uint64_t now)

@@ -65,7 +65,7 @@ struct process {
 	bool killed;                   /* follower: SIGKILL was sent */
 	bool exits;                    /* follower: has made exit_group */
 	bool foreign;                  /* runs a 32-bit program, or one that may not be read: followers can't follow */
-	bool other_time;               /* may be in a time namespace of its own */
+	bool other_spaces;               /* may be in namespaces of its own, where clocks and pids differ */
 	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */
 	bool segv_handled;             /* ... has a handler */
 	uint8_t segv_action[32];       /* ... as rt_sigaction was given it */
@@ -217,6 +217,8 @@ int task_set_siginfo(struct task *t, const siginfo_t *info);
 int task_sigmask(struct task *t, uint64_t *ret);
 int task_set_sigmask(struct task *t, uint64_t mask);
 /* Wait for the next stop of this task alone; only where it is certain to come soon. */
+/* The number by which t's program knows the leader's task `tid`: another one in a pid namespace of its own. */
+pid_t task_tid_for(const struct task *t, pid_t tid);
 int task_wait(struct monitor *m, struct task *t, int *ret_status);
 
 /* ---- memory ---- */

@@ -134,7 +134,7 @@ bool shield_tells_time(struct monitor *m, struct task *t, int64_t *ret)
 	struct timespec now;
 	int64_t out[2];
 
-	if (!(t->call_flags & EVF_VDSO) || m->cfg->exposed & SRC_VDSO || t->p->other_time)
+	if (!(t->call_flags & EVF_VDSO) || m->cfg->exposed & SRC_VDSO || t->p->other_spaces)
 		return false;
 	if (t->nr == SYS_clock_gettime ? !common_clock(t->args[0]) : t->nr != SYS_gettimeofday && t->nr != SYS_time)
 		return false;
@@ -205,7 +205,7 @@ void shield_note_call(struct task *t, int64_t result)
 		return;
 	switch (t->nr) {
 	case SYS_unshare:
-	case SYS_setns:           t->p->other_time = true; break;
+	case SYS_setns:           t->p->other_spaces = true; break;
 	case SYS_set_tid_address: t->ctid = t->args[0]; break;
 	case SYS_set_robust_list: t->robust = t->args[0]; break;
 	case SYS_rt_sigprocmask:
@@ -384,7 +384,7 @@ static bool dead_owner(struct task *t, uint64_t at, uint32_t *ret)
 {
 	uint32_t word;
 
-	if (guest_read(t, at, &word, sizeof(word)) || (word & FUTEX_TID_MASK) != (uint32_t)t->leader_tid)
+	if (guest_read(t, at, &word, sizeof(word)) || (word & FUTEX_TID_MASK) != (uint32_t)task_tid_for(t, t->leader_tid))
 		return false;
 	*ret = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 	return true;
