@@ -41,20 +41,6 @@ void lead_refresh_mask(struct task *t)
 	task_sigmask(t, &t->sigmask);
 }
 
-static void hold_signal(struct monitor *m, struct task *t, const siginfo_t *info)
-{
-	struct held_signal **at = &t->held, *h;
-
-	for (; *at; at = &(*at)->next)
-		if ((*at)->info.si_signo == info->si_signo && info->si_signo < SIGRTMIN)
-			return;    /* the kernel keeps one of each, too */
-	h = xcalloc(1, sizeof(*h));
-	h->info = *info;
-	h->since = now_mono();
-	*at = h;
-	m->deferred_signals++;
-}
-
 /* The first held signal that is not blocked now, taken off the list. */
 bool lead_take_held(struct task *t, siginfo_t *ret)
 {
@@ -119,7 +105,8 @@ static void on_handled_signal(struct monitor *m, struct task *t, const siginfo_t
 		t->phase = LEAD_USER;
 		publish_decided(m, t);
 	} else if (!t->awaits_signal) {
-		hold_signal(m, t, info);
+		task_hold_signal(t, info);
+		m->deferred_signals++;
 		lead_go_user(t);
 		return;
 	}

@@ -167,6 +167,8 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	mm->nheap = from->nheap;
 	mm->stack_end = from->stack_end;
 	mm->undumpable = from->undumpable;
+	mm->loader_dev = from->loader_dev;
+	mm->loader_ino = from->loader_ino;
 	if (from->leader_view)
 		mm->leader_view = mm_fork(m, from->leader_view, pid);
 	for (int i = 0; i < from->nmap; i++)
@@ -471,6 +473,30 @@ uint64_t task_cpu(struct task *t, uint64_t now)
 	return t->cpu;
 }
 
+/* ---- signals that come at a bad time ---- */
+
+void task_hold_signal(struct task *t, const siginfo_t *info)
+{
+	struct held_signal **at = &t->held, *h;
+
+	for (; *at; at = &(*at)->next)
+		if ((*at)->info.si_signo == info->si_signo && info->si_signo < SIGRTMIN)
+			return;    /* the kernel keeps one of each, too */
+	h = xcalloc(1, sizeof(*h));
+	h->info = *info;
+	h->since = now_mono();
+	*at = h;
+}
+
+/* t has stopped for a signal while tandem makes it do something: the signal is kept for later. */
+static void hold_stopped(struct task *t)
+{
+	siginfo_t info;
+
+	if (task_siginfo(t, &info) == 0)
+		task_hold_signal(t, &info);
+}
+
 /* ---- running a call in a task ---- */
 
 /* Go to the exit stop of the call that the task is in, or about to enter. Signals that show up on
@@ -491,14 +517,8 @@ static int to_exit_stop(struct monitor *m, struct task *t, int how)
 				return 0;
 			continue;
 		}
-		if (status >> 16 == 0) {
-			struct held_signal *h = xcalloc(1, sizeof(*h));
-
-			task_siginfo(t, &h->info);
-			h->since = now_mono();
-			h->next = t->held;
-			t->held = h;
-		}
+		if (status >> 16 == 0)
+			hold_stopped(t);
 	}
 }
 
@@ -610,11 +630,16 @@ int task_signal_stop(struct monitor *m, struct task *t, int sig)
 
 	if (syscall(SYS_tgkill, t->p->pid, t->tid, sig) < 0)
 		return -errno;
-	do {
+	for (;;) {
 		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
 			return err;
-	} while (status >> 16 || WSTOPSIG(status) != sig);
-	return 0;
+		if (status >> 16)
+			continue;
+		if (WSTOPSIG(status) == sig)
+			return 0;
+		/* One that was pending already, and comes first. */
+		hold_stopped(t);
+	}
 }
 
 int task_interrupt_call(struct monitor *m, struct task *t, const siginfo_t *info, int64_t result,

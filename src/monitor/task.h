@@ -51,6 +51,7 @@ struct mm {
 	uint64_t turn_since;           /* now_mono */
 	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
+	uint64_t loader_dev, loader_ino; /* leader: the file of the dynamic loader, 0: none */
 	bool undumpable;               /* leader: what the program asked for; the kernel was not told */
 	struct heap_stop heap[64];     /* follower, --expose=uninit */
 	int nheap;
@@ -217,6 +218,8 @@ int task_set_siginfo(struct task *t, const siginfo_t *info);
 int task_sigmask(struct task *t, uint64_t *ret);
 int task_set_sigmask(struct task *t, uint64_t mask);
 /* Wait for the next stop of this task alone; only where it is certain to come soon. */
+/* Keep a signal for t's next call; one of each, as the kernel does. */
+void task_hold_signal(struct task *t, const siginfo_t *info);
 /* The number by which t's program knows the leader's task `tid`: another one in a pid namespace of its own. */
 pid_t task_tid_for(const struct task *t, pid_t tid);
 int task_wait(struct monitor *m, struct task *t, int *ret_status);

@@ -350,7 +350,8 @@ int clone_parse(struct task *t, struct clone_call *ret)
 		ret->flags = CLONE_VM | CLONE_VFORK;
 		return 0;
 	case SYS_clone:
-		*ret = (struct clone_call){t->args[0] & ~0xffull, t->args[1], t->args[4], t->args[3], t->args[2]};
+		/* The kernel looks at 32 bits, whatever an int was extended to. */
+		*ret = (struct clone_call){(uint32_t)t->args[0] & ~0xffu, t->args[1], t->args[4], t->args[3], t->args[2]};
 		return 0;
 	case SYS_clone3:
 		memset(&a, 0, sizeof(a));

@@ -35,6 +35,7 @@ struct patch_set {
 /* What a scan found, by the identity of the file and its state: offsets instead of addresses. */
 struct scan {
 	uint64_t dev, ino, state, offset, len;
+	unsigned kinds;                 /* that were looked for */
 	struct insn_site *site;
 	size_t n;
 	struct scan *next;
@@ -85,7 +86,8 @@ void shield_exec(struct monitor *m, struct task *t)
 
 /* ---- patching ---- */
 
-static unsigned kinds_to_patch(const struct monitor *m, uint64_t len)
+/* `image`: the kernel mapped it, for an exec. */
+static unsigned kinds_to_patch(const struct monitor *m, uint64_t len, bool image)
 {
 	unsigned kinds = 0, exposed = m->cfg->exposed;
 
@@ -93,7 +95,7 @@ static unsigned kinds_to_patch(const struct monitor *m, uint64_t len)
 		kinds |= 1u << INSN_RDRAND | 1u << INSN_RDSEED;
 	if (!(exposed & SRC_CPU))
 		kinds |= 1u << INSN_RDPID | 1u << INSN_LSL;
-	if (!(exposed & SRC_CPUID) && (!m->cpuid_faults || len <= CPUID_MAX))
+	if (!(exposed & SRC_CPUID) && (!m->cpuid_faults || (image && len <= CPUID_MAX)))
 		kinds |= 1u << INSN_CPUID;
 	return kinds;
 }
@@ -183,22 +185,22 @@ static int read_text(void *ctx, uint64_t addr, void *buf, size_t len)
 	return guest_read(x->t, addr, buf, len);
 }
 
-static struct scan *scan_find(const struct mapping *map, uint64_t len)
+static struct scan *scan_find(const struct mapping *map, uint64_t len, unsigned kinds)
 {
 	for (struct scan *s = scans; s && map->state; s = s->next)
 		if (s->dev == map->dev && s->ino == map->ino && s->state == map->state && s->offset == map->offset &&
-		    s->len == len)
+		    s->len == len && s->kinds == kinds)
 			return s;
 	return NULL;
 }
 
-static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct mapping *map, unsigned kinds)
 {
 	size_t len = map->end - map->start;
 	struct text text = {t, map, store_of(m, map)};
 	struct insn_source src = {.len = len, .vaddr = map->start, .read = read_text, .ctx = &text, .fd = -1};
 	struct insn_stats stats = {0};
-	struct scan *s = scan_find(map, len);
+	struct scan *s = scan_find(map, len, kinds);
 
 	if (s)
 		return s;
@@ -208,6 +210,7 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	s->state = map->state;
 	s->offset = map->offset;
 	s->len = len;
+	s->kinds = kinds;
 	s->next = scans;
 	scans = s;
 	if (len > SCAN_MAX) {
@@ -216,7 +219,7 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 	}
 	src.ehdr = object_start(t->p->mm, map);
 	src.bias = object_bias(t, src.ehdr);
-	insn_scan(&src, kinds_to_patch(m, len), &s->site, &s->n, &stats);
+	insn_scan(&src, kinds, &s->site, &s->n, &stats);
 	m->unverified_sites += stats.unverified - (m->cpuid_faults ? stats.unverified_cpuid : 0);
 	for (size_t i = 0; i < s->n; i++)
 		s->site[i].vaddr -= map->start;
@@ -224,15 +227,17 @@ static struct scan *scan_mapping(struct monitor *m, struct task *t, const struct
 }
 
 /* Returns the number of sites, and in *ret what they are; the caller frees that. */
-static size_t patch_mapping(struct monitor *m, struct task *t, const struct mapping *map, struct insn_at **ret)
+static size_t patch_mapping(struct monitor *m, struct task *t, const struct mapping *map, bool image,
+                            struct insn_at **ret)
 {
+	unsigned kinds = kinds_to_patch(m, map->end - map->start, image);
 	struct insn_at *at;
 	struct scan *s;
 
 	*ret = NULL;
-	if (!(map->prot & PROT_EXEC) || !map->ino || !kinds_to_patch(m, map->end - map->start))
+	if (!(map->prot & PROT_EXEC) || !map->ino || !kinds)
 		return 0;
-	s = scan_mapping(m, t, map);
+	s = scan_mapping(m, t, map, kinds);
 	if (!s->n)
 		return 0;
 	copier_settle(t, map->start, map->end);
@@ -247,14 +252,43 @@ static size_t patch_mapping(struct monitor *m, struct task *t, const struct mapp
 	return s->n;
 }
 
-void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+static void patch_and_tell(struct monitor *m, struct task *t, const struct mapping *map, bool image)
 {
 	struct insn_at *at;
-	size_t n = patch_mapping(m, t, map, &at);
+	size_t n = patch_mapping(m, t, map, image, &at);
 
 	if (n)
 		publish_part(m, PART_SITES, 0, 0, at, n * sizeof(*at));
 	free(at);
+}
+
+static const struct mapping *mapping_at(const struct mm *mm, uint64_t at)
+{
+	for (int i = 0; i < mm->nmap; i++)
+		if (at >= mm->map[i].start && at < mm->map[i].end)
+			return &mm->map[i];
+	return NULL;
+}
+
+/* Code is mapped to be run by the dynamic loader. Whoever else maps some may read it, and stumble over a trap in it. */
+void shield_patch_mapping(struct monitor *m, struct task *t, const struct mapping *map)
+{
+	const struct mm *mm = t->p->mm;
+	const struct mapping *from = mapping_at(mm, t->call_ip);
+
+	if (from && mm->loader_ino && from->ino == mm->loader_ino && from->dev == mm->loader_dev)
+		patch_and_tell(m, t, map, false);
+}
+
+/* A program with an interpreter starts in that. */
+static void note_loader(struct task *t)
+{
+	const struct mapping *at = mapping_at(t->p->mm, t->regs.rip);
+
+	if (!at || t->regs.rip == task_auxv(t, AT_ENTRY))
+		return;
+	t->p->mm->loader_dev = at->dev;
+	t->p->mm->loader_ino = at->ino;
 }
 
 static bool is_patched(const struct process *p, const struct mapping *map)
@@ -273,15 +307,17 @@ void shield_patch_own(struct monitor *m, struct task *t)
 		/* Text with traps in it cannot be read a second time. */
 		if (is_patched(t->p, &t->p->mm->map[i]))
 			continue;
-		patch_mapping(m, t, &t->p->mm->map[i], &at);
+		patch_mapping(m, t, &t->p->mm->map[i], false, &at);
 		free(at);
 	}
 }
 
 void shield_patch_image(struct monitor *m, struct task *t)
 {
+	if (task_regs(t) == 0)
+		note_loader(t);
 	for (int i = 0; i < t->p->mm->nmap; i++)
-		shield_patch_mapping(m, t, &t->p->mm->map[i]);
+		patch_and_tell(m, t, &t->p->mm->map[i], true);
 }
 
 /* Where a follower has what the leader has at `at`. */
