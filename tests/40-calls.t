@@ -15,6 +15,8 @@ for layout in "" --expose=aslr; do
     same "call-vectors $layout" "$P/call-vectors" 3 3000000 20 1000000 1024 17000
     is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 done
+run_options=--expose=aslr
+same "call-filter, in a layout of its own" "$P/call-filter"
 run_options=
 for name in call-signal call-birth call-memory call-entry call-exec; do
     for flavor in static static-pie nopie; do

@@ -50,6 +50,7 @@ enum event_flags {
 	EVF_INT80    = 4096, /* entered by int 0x80: the number is of the 32-bit table */
 	EVF_FOREIGN  = 16384, /* EVF_EXEC: of a program that is not 64-bit: its process goes on unfollowed */
 	EVF_ANSWERED = 8192, /* tandem gave the result without the kernel; every version gets it */
+	EVF_SKIPPED  = 32768, /* EVF_ANSWERED: the call did nothing, whatever its result says */
 };
 
 /* Instructions that stand in for calls: `call` of an EV_INSN. */

@@ -154,6 +154,7 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 		mm = call->flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
 		c->p = process_new(tid, mm);
 		c->p->leader_pid = e->result;
+		c->p->filtered = t->p->filtered;
 		shield_fork(t->p, c->p);
 		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
 		c->p->segv_ignored = t->p->segv_ignored;
@@ -173,8 +174,8 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 	return c;
 }
 
-/* Registers for the birth. Only clone3 can take the handlers away; its structure borrows room below the stack pointer,
- * of which `old` gets what was there: nothing may differ, not even there. */
+/* Registers for the birth. Only clone3 can take the handlers away, and its structure needs room that the kernel can
+ * read: that of the program's own, of which `old` gets what is there. */
 static int birth_call(struct task *t, const struct clone_call *call, uint64_t *ret_room, struct clone_args *old)
 {
 	uint64_t flags = (call->flags & KEEP_FLAGS) | (call->flags & CLONE_THREAD ? 0 : CLONE_PARENT);
@@ -194,8 +195,9 @@ static int birth_call(struct task *t, const struct clone_call *call, uint64_t *r
 		a.stack = call->stack - 16;
 		a.stack_size = 16;
 	}
-	*ret_room = (t->regs.rsp - 1024) & ~15ull;
-	if ((err = guest_read(t, *ret_room, old, sizeof(*old))) || (err = guest_write(t, *ret_room, &a, sizeof(a))))
+	*ret_room = t->args[0];
+	if ((err = guest_read(t, *ret_room, old, CLONE_ARGS_SIZE_VER0)) ||
+	    (err = guest_write(t, *ret_room, &a, CLONE_ARGS_SIZE_VER0)))
 		return err;
 	t->regs.orig_rax = SYS_clone3;
 	t->regs.rdi = *ret_room;
@@ -233,7 +235,8 @@ int each_birth(struct monitor *m, struct task *t, const struct event *e, const c
 	if (!tid)
 		return failed(t->regs.rax) ? (int)t->regs.rax : -ECHILD;
 	c = adopt(m, t, tid, e, &call);
-	if (room && ((err = guest_write(t, room, &old, sizeof(old))) || (err = guest_write(c, room, &old, sizeof(old)))))
+	if (room && ((err = guest_write(t, room, &old, CLONE_ARGS_SIZE_VER0)) ||
+	             (err = guest_write(c, room, &old, CLONE_ARGS_SIZE_VER0))))
 		return err;
 	want.rcx = t->regs.rcx;
 	want.r11 = t->regs.r11;

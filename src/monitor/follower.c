@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -80,9 +81,12 @@ int follower_run_call(struct monitor *m, struct task *t, int64_t *ret)
 
 /* ---- stops ---- */
 
-/* Between layouts, calls for memory alone differ in number and order: each version makes its own. */
-static bool memory_alone(uint32_t nr, const uint64_t args[6])
+/* Between layouts, calls for memory alone differ in number and order: each version makes its own. But a filter of the
+ * program's may stand before the leader's. */
+static bool memory_alone(const struct task *t, uint32_t nr, const uint64_t args[6])
 {
+	if (!t->p->mm->own_layout || t->p->filtered)
+		return false;
 	switch (nr) {
 	case SYS_mmap:   return args[3] & MAP_ANONYMOUS;
 	case SYS_munmap: case SYS_mprotect: case SYS_madvise: case SYS_mremap: case SYS_brk:
@@ -118,7 +122,7 @@ static void on_call_stop(struct monitor *m, struct task *t)
 	t->call_flags = info.seccomp.ret_data == 2 ? EVF_INT80 : 0;
 	t->row = t->call_flags ? row_int80(t->nr) : row_find(t->nr, t->args, &t->scratch);
 	t->at = AT_CALL;
-	if (t->p && t->p->mm->own_layout && !m->before_mark && !t->call_flags && memory_alone(t->nr, t->args))
+	if (t->p && !m->before_mark && !t->call_flags && memory_alone(t, t->nr, t->args))
 		make_own_call(m, t);
 }
 
@@ -294,6 +298,13 @@ static void write_word(void *ctx, uint64_t at, uint32_t value)
 	guest_write(ctx, at, &value, sizeof(value));
 }
 
+/* The pointers that an epoll gives back are the version's own. */
+static void translate(struct task *t, int64_t n)
+{
+	if (t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait || t->nr == SYS_epoll_pwait2)
+		cookies_translate(t, n);
+}
+
 /* Words that the kernel writes at births and deaths have a place of their own, too. */
 static void scatter_own_layout(struct task *t, const struct event *e)
 {
@@ -311,8 +322,8 @@ static void scatter_own_layout(struct task *t, const struct event *e)
 		return;
 	}
 	scatter_by_walk(t, e);
-	if (t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait || t->nr == 441)
-		cookies_translate(t, e->result);
+	if (!(e->flags & EVF_MORE))
+		translate(t, e->result);
 }
 
 void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
@@ -470,6 +481,14 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 	const char *why = NULL;
 	int err = 0;
 
+	if (e->call == SYS_seccomp || e->call == SYS_prctl)
+		t->p->filtered |= e->flags & EVF_ANSWERED && !e->result && (uint32_t)e->args[0] != PR_GET_SECCOMP;
+	if (e->flags & EVF_SKIPPED) {
+		keep_result(t, e->result);
+		if (e->flags & EVF_RUNS)
+			continue_task(m, t);
+		return;
+	}
 	if (e->flags & EVF_FOREIGN) {
 		become_ghost(t);
 		return;
@@ -662,8 +681,11 @@ static void on_fragment(struct monitor *m, struct task *t, const struct event *e
 	}
 	if (p)
 		guest_write(t, at, part_data(p), p->len);
-	if (!(e->flags & EVF_MORE))
-		continue_task(m, t);
+	if (e->flags & EVF_MORE)
+		return;
+	if (t->p->mm->own_layout)
+		translate(t, t->result);
+	continue_task(m, t);
 }
 
 /* The root stands at the end of an exec of tandem's own program. */
@@ -721,7 +743,7 @@ static void consume(struct monitor *m, const struct event *e)
 		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
 	switch (e->type) {
 	case EV_ENTER:
-		if (t->p->mm->own_layout && memory_alone(e->call, e->args))
+		if (memory_alone(t, e->call, e->args))
 			return;
 		need_same_call(m, t, e);
 		t->in_call = true;
@@ -729,7 +751,7 @@ static void consume(struct monitor *m, const struct event *e)
 	case EV_CALL:
 		if (t->p->mm && t->p->mm->leader_view)
 			view_call(t->p->mm->leader_view, e);
-		if (t->p->mm->own_layout && !(e->flags & EVF_INT80) && memory_alone(e->call, e->args))
+		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
 			return;
 		if (m->image_pending) {
 			first_image(m, t, e);
@@ -739,7 +761,7 @@ static void consume(struct monitor *m, const struct event *e)
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
-		if (t->p->mm->own_layout && memory_alone(e->call, e->args))
+		if (memory_alone(t, e->call, e->args))
 			return;
 		t->in_call = false;
 		complete_call(m, t, e);

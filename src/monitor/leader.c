@@ -172,8 +172,7 @@ static void on_call(struct monitor *m, struct task *t)
 		return;
 	}
 	if (t->p->foreign) {
-		lead_filter_foreign(t, &info);
-		lead_go_user(t);
+		lead_filter_foreign(m, t, &info);
 		return;
 	}
 	if (t->awaits_signal) {
@@ -193,7 +192,7 @@ static void on_call(struct monitor *m, struct task *t)
 		note_once(m, t, NOTE_UNKNOWN);
 	switch (lead_filter(m, t, &info, &forced)) {
 	case FILTER_PASSES:  break;
-	case FILTER_ANSWERS: answer(m, t, forced, EVF_ANSWERED); return;
+	case FILTER_ANSWERS: answer(m, t, forced, EVF_ANSWERED | EVF_SKIPPED); return;
 	case FILTER_ENDS:    return;
 	}
 	if (lead_seccomp_call(m, t, &forced) || shield_answers(m, t, &forced)) {

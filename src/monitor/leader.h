@@ -53,8 +53,8 @@ bool lead_seccomp_call(struct monitor *m, struct task *t, int64_t *ret_answer);
 enum lead_filtered { FILTER_PASSES, FILTER_ANSWERS, FILTER_ENDS };
 enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info,
                                int64_t *ret_answer);
-/* The same for a process that nobody follows; t is left as it is to go on. */
-void lead_filter_foreign(struct task *t, const struct __ptrace_syscall_info *info);
+/* The same for a process that nobody follows: t goes on, or ends. */
+void lead_filter_foreign(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info);
 
 /* ---- leader_root.c ---- */
 void lead_publish_start(struct monitor *m, struct task *t);

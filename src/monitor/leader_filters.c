@@ -17,8 +17,10 @@
 #include "monitor/leader.h"
 #include "monitor/publish.h"
 #include "monitor/shields/filters.h"
+#include "monitor/shields/shields.h"
 
 #define FLAGS_KNOWN   0x3fu    /* to Linux 6.18: TSYNC, LOG, SPEC_ALLOW, NEW_LISTENER, TSYNC_ESRCH, WAIT_KILLABLE_RECV */
+#define WAIT_KILLABLE 0x20u    /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
 #define LENGTH_MAX    32768u
 #define SYS_SECCOMP_CODE 1     /* siginfo's si_code, SYS_SECCOMP in the kernel's headers */
 
@@ -44,12 +46,18 @@ static bool may_install(const struct task *t)
 	return no_new || caps >> 21 & 1; /* CAP_SYS_ADMIN */
 }
 
+/* Whether c is another thread of t's process that still lives. */
+static bool is_sibling(const struct task *c, const struct task *t)
+{
+	return c != t && c->p == t->p && !c->dying && c->phase != LEAD_EXITING;
+}
+
 /* The first of the process's other threads whose filters are not among t's, or NULL. */
 static struct task *out_of_step(struct monitor *m, struct task *t)
 {
 	for (size_t i = 0; i < countof(m->hash); i++)
 		for (struct task *c = m->hash[i]; c; c = c->next_hash)
-			if (c != t && c->p == t->p && (c->strict || !filter_descends(t->filter, c->filter)))
+			if (is_sibling(c, t) && (c->strict || !filter_descends(t->filter, c->filter)))
 				return c;
 	return NULL;
 }
@@ -58,7 +66,7 @@ static void synchronize(struct monitor *m, struct task *t)
 {
 	for (size_t i = 0; i < countof(m->hash); i++) {
 		for (struct task *c = m->hash[i]; c; c = c->next_hash) {
-			if (c == t || c->p != t->p)
+			if (!is_sibling(c, t))
 				continue;
 			filter_put(c->filter);
 			c->filter = filter_get(t->filter);
@@ -72,7 +80,7 @@ static int64_t install(struct monitor *m, struct task *t, uint64_t flags, uint64
 	struct sock_fprog prog;
 	struct task *other;
 
-	if (flags & ~(uint64_t)FLAGS_KNOWN || t->strict)
+	if (flags & ~(uint64_t)FLAGS_KNOWN || t->strict || (flags & WAIT_KILLABLE && !(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)))
 		return -EINVAL;
 	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
 		t->call_flags |= EVF_REFUSED;
@@ -106,19 +114,33 @@ static int64_t set_strict(struct task *t)
 	return 0;
 }
 
+/* What i386 calls seccomp and prctl. Their structures have other pointers; who would need them here? */
+#define SYS32_PRCTL   172u
+#define SYS32_SECCOMP 354u
+
+/* Numbers as wide as the kernel takes them: what stands above is nothing to it. */
 bool lead_seccomp_call(struct monitor *m, struct task *t, int64_t *ret)
 {
-	if (t->call_flags & EVF_INT80)
-		return false;
-	if (t->nr == SYS_seccomp && t->args[0] == SECCOMP_SET_MODE_FILTER)
-		*ret = install(m, t, t->args[1], t->args[2]);
-	else if (t->nr == SYS_seccomp && t->args[0] == SECCOMP_SET_MODE_STRICT)
-		*ret = t->args[1] || t->args[2] ? -EINVAL : set_strict(t);
-	else if (t->nr == SYS_prctl && t->args[0] == PR_SET_SECCOMP && t->args[1] == SECCOMP_MODE_FILTER)
+	uint32_t op = t->args[0];
+	bool seccomp = t->nr == SYS_seccomp, prctl = t->nr == SYS_prctl;
+
+	if (t->call_flags & EVF_INT80) {
+		if (!(t->nr == SYS32_SECCOMP && op <= SECCOMP_SET_MODE_FILTER) &&
+		    !(t->nr == SYS32_PRCTL && op == PR_SET_SECCOMP))
+			return false;
+		t->call_flags = (t->call_flags & ~EVF_UNKNOWN) | EVF_REFUSED;
+		*ret = -EINVAL;
+		return true;
+	}
+	if (seccomp && op == SECCOMP_SET_MODE_FILTER)
+		*ret = install(m, t, (uint32_t)t->args[1], t->args[2]);
+	else if (seccomp && op == SECCOMP_SET_MODE_STRICT)
+		*ret = (uint32_t)t->args[1] || t->args[2] ? -EINVAL : set_strict(t);
+	else if (prctl && op == PR_SET_SECCOMP && t->args[1] == SECCOMP_MODE_FILTER)
 		*ret = install(m, t, 0, t->args[2]);
-	else if (t->nr == SYS_prctl && t->args[0] == PR_SET_SECCOMP)
+	else if (prctl && op == PR_SET_SECCOMP)
 		*ret = t->args[1] == SECCOMP_MODE_STRICT ? set_strict(t) : -EINVAL;
-	else if (t->nr == SYS_prctl && t->args[0] == PR_GET_SECCOMP)
+	else if (prctl && op == PR_GET_SECCOMP)
 		*ret = t->filter ? SECCOMP_MODE_FILTER : t->strict ? SECCOMP_MODE_STRICT : SECCOMP_MODE_DISABLED;
 	else
 		return false;
@@ -158,19 +180,35 @@ static void sigsys(const struct task *t, const struct __ptrace_syscall_info *inf
 	ret->si_arch = info->arch;
 }
 
-/* No handler and no mask saves a process here. The handler can be taken away by the task alone. */
+/* SIGSYS's handler can be taken away by the task alone, with a call that needs memory: below its stack pointer, or
+ * where there is none, at the top of the first stack. */
+static int default_action(struct monitor *m, struct task *t, int sig)
+{
+	static const uint64_t action[4];
+	const uint64_t place[2] = {(t->regs.rsp - 512) & ~15ull, t->p->mm->stack_end - 64};
+	uint64_t old[4];
+	int64_t result;
+	int err = -EFAULT;
+
+	for (int i = 0; i < 2 && err; i++) {
+		if (guest_read(t, place[i], old, sizeof(old)) || guest_write(t, place[i], action, sizeof(action)))
+			continue;
+		err = remote_call(m, t, t->call_ip - 2, &result, SYS_rt_sigaction, sig, place[i], 0, 8, 0, 0);
+		/* Another process may share the memory. */
+		guest_write(t, place[i], old, sizeof(old));
+		err = err ? err : (int)result;
+	}
+	t->regs.orig_rax = -1;
+	return err ? err : task_set_regs(t);
+}
+
+/* No handler and no mask saves a process here. */
 static int die_of(struct monitor *m, struct task *t, const siginfo_t *info)
 {
-	static const uint64_t none, action[4];
-	int64_t result;
-	uint64_t at;
+	static const uint64_t none;
 	int err;
 
-	if ((err = task_regs(t)))
-		return err;
-	at = (t->regs.rsp - 512) & ~15ull;
-	if ((err = guest_write(t, at, action, sizeof(action))) ||
-	    (err = remote_instead(m, t, &result, SYS_rt_sigaction, info->si_signo, at, 0, 8, 0, 0)) || (err = (int)result))
+	if ((err = task_regs(t)) || (err = default_action(m, t, info->si_signo)))
 		return err;
 	if (ptrace(PTRACE_SETSIGMASK, t->tid, sizeof(none), &none) < 0)
 		return -errno;
@@ -190,13 +228,22 @@ static void end_thread(struct task *t, int sig)
 	task_resume(t, PTRACE_CONT, 0);
 }
 
+static bool has_siblings(struct monitor *m, struct task *t)
+{
+	for (size_t i = 0; i < countof(m->hash); i++)
+		for (struct task *c = m->hash[i]; c; c = c->next_hash)
+			if (is_sibling(c, t))
+				return true;
+	return false;
+}
+
 static void kill_task(struct monitor *m, struct task *t, const siginfo_t *info, bool process)
 {
 	if (task_regs(t))
 		return;
 	publish_call(m, t, EV_ENTER, 0, 0);
 	t->entered_published = true;
-	if (!process && t->p->ntasks > 1) {
+	if (!process && has_siblings(m, t)) {
 		end_thread(t, t->strict ? SIGKILL : SIGSYS);
 		return;
 	}
@@ -214,7 +261,7 @@ static void trap(struct monitor *m, struct task *t, const siginfo_t *info)
 	if (task_regs(t))
 		return;
 	if (task_sig_state(t, &s) || !(s.caught & ~s.blocked & sig_bit(SIGSYS))) {
-		publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED);
+		publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED | EVF_SKIPPED);
 		lead_publish_signal(m, t, info, 0);
 		if (die_of(m, t, info)) {
 			kill(t->p->pid, SIGKILL);
@@ -222,7 +269,7 @@ static void trap(struct monitor *m, struct task *t, const siginfo_t *info)
 		}
 		return;
 	}
-	publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED);
+	publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED | EVF_SKIPPED);
 	lead_deliver_at_call(m, t, info, EVF_INCALL, t->nr);
 }
 
@@ -232,15 +279,15 @@ enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct _
 	siginfo_t si;
 	uint32_t v;
 
-	/* What the program takes for a function of the vDSO is no call. */
-	if ((!t->filter && !t->strict) || t->call_flags & EVF_VDSO)
+	if ((!t->filter && !t->strict) || shield_vdso_alone(t))
 		return FILTER_PASSES;
 	v = verdict(t, info);
+	if ((v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW || (v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_LOG)
+		return FILTER_PASSES;
+	/* What does not run needs not be known. */
+	t->call_flags &= ~EVF_UNKNOWN;
 	sigsys(t, info, v & SECCOMP_RET_DATA, &si);
 	switch (v & SECCOMP_RET_ACTION_FULL) {
-	case SECCOMP_RET_ALLOW:
-	case SECCOMP_RET_LOG:
-		return FILTER_PASSES;
 	case SECCOMP_RET_ERRNO:
 		*ret_answer = -(int64_t)min_of(v & SECCOMP_RET_DATA, 4095u);
 		return FILTER_ANSWERS;
@@ -258,25 +305,36 @@ enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct _
 	}
 }
 
-void lead_filter_foreign(struct task *t, const struct __ptrace_syscall_info *info)
+void lead_filter_foreign(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info)
 {
+	siginfo_t si;
 	uint32_t v = t->filter || t->strict ? verdict(t, info) : SECCOMP_RET_ALLOW;
 
 	switch (v & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
 	case SECCOMP_RET_LOG:
-		return;
+		break;
 	case SECCOMP_RET_ERRNO:
 	case SECCOMP_RET_TRACE:
 	case SECCOMP_RET_USER_NOTIF:
 		if (task_regs(t))
-			return;
+			break;
 		t->regs.orig_rax = -1;
 		t->regs.rax = (v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
 		                      ? -(int64_t)min_of(v & SECCOMP_RET_DATA, 4095u) : -ENOSYS;
 		task_set_regs(t);
-		return;
+		break;
+	case SECCOMP_RET_TRAP:
+		t->nr = info->seccomp.nr;
+		sigsys(t, info, v & SECCOMP_RET_DATA, &si);
+		if (task_deliver_at_call(m, t, &si, t->nr) == 0) {
+			t->phase = LEAD_USER;
+			task_resume(t, PTRACE_CONT, SIGSYS);
+			return;
+		}
+		/* fall through */
 	default:
 		kill(t->p->pid, SIGKILL);
 	}
+	lead_go_user(t);
 }

@@ -10,14 +10,14 @@
 #include "monitor/store.h"
 
 /* Extents of one call: what is to be read, and where in m->build it goes. */
-#define MAX_EXTENTS 262144 /* the strings of an exec; memory is used only as far as it is needed */
+#define MAX_EXTENTS 262144 /* the strings of an exec */
 
 struct gather {
 	struct monitor *m;
 	struct task *t;
-	struct iovec to[MAX_EXTENTS + 1], from[MAX_EXTENTS + 1];  /* and the stack */
-	size_t at[MAX_EXTENTS + 1];        /* offset in build, of the bytes */
-	int n;
+	struct iovec *to, *from;
+	size_t *at;                    /* offset in build, of the bytes */
+	int n, room;
 	int kind;
 	uint32_t nout;                 /* OUT extents so far */
 	struct rest { uint64_t addr, done, len; uint32_t index; uint8_t arg; } *rest;
@@ -157,6 +157,19 @@ static uint64_t carried(struct gather *g, const struct extent *x)
 	return len;
 }
 
+/* One more extent to be read. */
+static void add_extent(struct gather *g, size_t at, uint64_t addr, uint64_t len)
+{
+	if (g->n == g->room) {
+		g->room = g->room ? 2 * g->room : 64;
+		g->to = xrealloc(g->to, g->room * sizeof(*g->to));
+		g->from = xrealloc(g->from, g->room * sizeof(*g->from));
+		g->at = xrealloc(g->at, g->room * sizeof(*g->at));
+	}
+	g->at[g->n] = at;
+	g->from[g->n++] = (struct iovec){(void *)addr, len};
+}
+
 static int collect(void *ctx, const struct extent *x)
 {
 	struct gather *g = ctx;
@@ -164,7 +177,7 @@ static int collect(void *ctx, const struct extent *x)
 
 	if (!len && g->kind == PART_OUT)
 		return 0;
-	if (g->n == MAX_EXTENTS) {
+	if (g->n >= MAX_EXTENTS) {
 		/* A follower must not go on with half of a call's outputs. */
 		publish_event(g->m)->flags |= EVF_UNKNOWN;
 		return -E2BIG;
@@ -173,9 +186,7 @@ static int collect(void *ctx, const struct extent *x)
 		len = carried(g, x);
 		g->nout++;
 	}
-	g->at[g->n] = part_room(g->m, g->kind, x->arg, x->addr, len, x->len);
-	g->from[g->n] = (struct iovec){(void *)x->addr, len};
-	g->n++;
+	add_extent(g, part_room(g->m, g->kind, x->arg, x->addr, len, x->len), x->addr, len);
 	return 0;
 }
 
@@ -266,8 +277,7 @@ static void gather_context(struct monitor *m, struct task *t)
 	if (end > sp && end - sp < len)
 		len = end - sp;
 	len = min_of(len, room_left(m));
-	gather.at[gather.n] = part_room(m, PART_STACK, 0, sp, len, len);
-	gather.from[gather.n++] = (struct iovec){(void *)sp, len};
+	add_extent(&gather, part_room(m, PART_STACK, 0, sp, len, len), sp, len);
 }
 
 void publish_context(struct monitor *m, struct task *t)
@@ -342,8 +352,11 @@ static void publish_rest(struct monitor *m, struct task *t)
 			e->args[2] = r->index;
 			at = part_room(m, PART_OUT, r->arg, r->addr + done, len, r->len);
 			if (guest_read(t, r->addr + done, m->build.at + at, len)) {
+				/* Nothing was written there, nor behind it. */
 				memset(m->build.at + at, 0, len);
 				((struct part *)(m->build.at + at) - 1)->flags |= PARTF_CUT;
+				publish_event(m)->flags = i == gather.nrest - 1 ? 0 : EVF_MORE;
+				done = r->len - len;
 			}
 			publish_end(m, t);
 		}
@@ -368,10 +381,10 @@ void publish_call(struct monitor *m, struct task *t, int type, int64_t result, u
 			walk_in(t);
 		}
 	}
-	if (type != EV_ENTER)
+	if (type != EV_ENTER && !(flags & EVF_SKIPPED)) {
 		walk_out(t, result);
-	if (type != EV_ENTER)
 		shield_parts(m, t, result);
+	}
 	if (m->cfg->fd_names)
 		store_fd_names(m, t, result);
 	gather_context(m, t);

@@ -65,6 +65,7 @@ struct process {
 	bool execed;                   /* runs the program, not tandem's own start code */
 	bool killed;                   /* follower: SIGKILL was sent */
 	bool exits;                    /* follower: has made exit_group */
+	bool filtered;                 /* follower: the leader's has answered a seccomp call; see memory_alone */
 	bool foreign;                  /* runs a 32-bit program, or one that may not be read: followers can't follow */
 	bool other_spaces;               /* may be in namespaces of its own, where clocks and pids differ */
 	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */

@@ -53,7 +53,7 @@ void view_call(struct mm *view, const struct event *e)
 	struct mapping map = {.start = e->result, .end = page_up(e->result + e->args[1]),
 	                      .offset = e->args[5], .leader = e->result};
 
-	if (!view || (e->result < 0 && e->result > -4096))
+	if (!view || e->flags & EVF_SKIPPED || (e->result < 0 && e->result > -4096))
 		return;
 	if (e->call == SYS_munmap)
 		mm_unmap(view, e->args[0], page_up(e->args[0] + e->args[1]));

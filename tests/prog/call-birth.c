@@ -65,6 +65,13 @@ static void spawns(void)
     expect("pclose", pclose(p), 0);
 }
 
+static volatile int got_usr1;
+
+static void on_usr1(int sig)
+{
+    got_usr1 = sig;
+}
+
 static void clones(void)
 {
     pid_t pid = syscall(SYS_clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &parent_word, &child_word, 0);
@@ -77,6 +84,16 @@ static void clones(void)
     if (pid == 0)
         _exit(14);
     expect("clone with CLONE_UNTRACED: status", wait_status(pid), 14);
+    /* The top bit of an int, extended: the kernel looks at 32 bits. */
+    struct sigaction sa = { .sa_handler = on_usr1 };
+    sigaction(SIGUSR1, &sa, NULL);
+    pid = syscall(SYS_clone, (long)(int)(CLONE_IO | SIGCHLD), 0, NULL, NULL, 0);
+    if (pid == 0) {
+        raise(SIGUSR1);
+        _exit(got_usr1 ? 34 : 35);
+    }
+    expect("clone with CLONE_IO: status", wait_status(pid), 34);
+    signal(SIGUSR1, SIG_DFL);
     pid = syscall(SYS_clone, 0, 0, NULL, NULL, 0);
     if (pid == 0)
         _exit(15);
@@ -85,13 +102,6 @@ static void clones(void)
     expect("with __WCLONE", waitpid(pid, &st, __WCLONE) == pid, 1);
     expect("its status", WEXITSTATUS(st), 15);
     expect_error("clone with CLONE_THREAD alone", syscall(SYS_clone, CLONE_THREAD, 0, 0, 0, 0), EINVAL);
-}
-
-static volatile int got_usr1;
-
-static void on_usr1(int sig)
-{
-    got_usr1 = sig;
 }
 
 /* The child's only doings: 32 and one more for each of the dispositions that is right. On a stack of its own it cannot

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <ucontext.h>
@@ -125,6 +126,14 @@ static void *forbidden(void *arg)
     return NULL;
 }
 
+static void *last_of_all(void *arg)
+{
+    sleep_ms(100);
+    refuse(SYS_sync, SECCOMP_RET_KILL_THREAD);
+    sync();
+    return arg;
+}
+
 static void kills(void)
 {
     pid_t pid = fork();
@@ -151,6 +160,13 @@ static void kills(void)
         _exit(9);
     }
     expect("KILL_PROCESS in a thread", ended(pid), 1000 + SIGSYS);
+    pid = fork();
+    if (pid == 0) {
+        pthread_t t;
+        pthread_create(&t, NULL, last_of_all, NULL);
+        syscall(SYS_exit, 0);
+    }
+    expect("KILL_THREAD, the last one", ended(pid), 1000 + SIGSYS);
     pid = fork();
     if (pid == 0) {
         expect("strict", prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT), 0);
@@ -193,7 +209,9 @@ static void refused(void)
 {
     struct sock_filter no_end[] = { FIELD(nr) }, unknown[] = { { 0xffff, 0, 0, 0 }, SAY(0) },
         far[] = { IS(1), SAY(0) }, unaligned[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), SAY(0) },
-        division[] = { BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), SAY(0) };
+        division[] = { BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), SAY(0) },
+        unset[] = { BPF_STMT(BPF_LD | BPF_MEM, 3), SAY(0) };
+    expect_error("a word that nobody set", set_filter(unset, 2), EINVAL);
     expect_error("no return", set_filter(no_end, 1), EINVAL);
     expect_error("no such instruction", set_filter(unknown, 2), EINVAL);
     expect_error("a jump beyond the end", set_filter(far, 2), EINVAL);
@@ -203,6 +221,46 @@ static void refused(void)
     expect_error("nowhere", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 8), EFAULT);
     expect_error("no such flag", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0x1000, NULL), EINVAL);
     expect_error("no such mode", prctl(PR_SET_SECCOMP, 5, NULL), EINVAL);
+}
+
+/* Numbers are as wide as the kernel takes them. */
+static void wide(void)
+{
+    struct sock_filter f[] = { FIELD(nr), IS(SYS_clock_gettime), SAY(SECCOMP_RET_KILL_PROCESS), SAY(SECCOMP_RET_ALLOW) };
+    struct sock_fprog p = { 4, f };
+    struct timespec now;
+    expect("seccomp with more than 32 bits", syscall(SYS_seccomp, 0x100000001, 0, &p), 0);
+    expect("prctl with more than 32 bits", syscall(SYS_prctl, 0xffffffff00000000 | PR_SET_SECCOMP, 2, &p), 0);
+    expect("flags with more than 32 bits", syscall(SYS_seccomp, 1, 0x100000000, &p), 0);
+    expect("clocks of the vDSO", clock_gettime(CLOCK_MONOTONIC, &now), 0);
+}
+
+/* What does not run has not happened: nothing of it reaches a copy that somebody keeps. */
+static void nothing_happens(void)
+{
+    char line[] = "what the file holds\n", *m;
+    int fd = open("held", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    write(fd, line, sizeof line);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sigaction sa = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO };
+        sigaction(SIGSYS, &sa, NULL);
+        refuse(SYS_mmap, SECCOMP_RET_TRAP);
+        refuse(SYS_pwrite64, SECCOMP_RET_TRAP);
+        refuse(SYS_ftruncate, SECCOMP_RET_ERRNO);
+        refuse(SYS_munmap, SECCOMP_RET_ERRNO | EDOM);
+        if (syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, fd, 0) != -1 || pwrite(fd, "other", 5, 0) != -1 ||
+            ftruncate(fd, 0) || munmap((void *)((uintptr_t)line & ~4095ul), 4096) != -1)
+            _exit(9);
+        _exit(strcmp(line, "what the file holds\n") ? 10 : 5);
+    }
+    expect("refused and trapped", ended(pid), 5);
+    m = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+    expect_text("the file", m, line);
+    write(1, m, sizeof(line) - 1);
+    munmap(m, 4096);
+    close(fd);
+    unlink("held");
 }
 
 /* Everything but what a program needs to tell of it is a death: a clock of the vDSO is not. */
@@ -225,10 +283,12 @@ int main(void)
     expect("PR_GET_SECCOMP", prctl(PR_GET_SECCOMP), 0);
     expect("PR_SET_NO_NEW_PRIVS", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     kills();
+    nothing_happens();
     clocks();
     refused();
     errors();
     traps();
     threads();
+    wide();
     return done();
 }

@@ -187,9 +187,52 @@ static void nests(void)
     expect("handlers that wait for each other", got, 111111);
 }
 
+static int came[2];
+
+static void tell(int sig)
+{
+    write(came[1], sig == SIGUSR1 ? "u" : "a", 1);
+}
+
+/* Two signals for a task that computes, close to each other: none is lost on the way to its next call. */
+static void pairs(void)
+{
+    int arrived = 0;
+    char one;
+    expect("pipe", pipe(came), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGUSR1, tell);
+        signal(SIGALRM, tell);
+        write(came[1], "r", 1);
+        for (;;) {
+            for (volatile int i = 0; i < 8000; i++)
+                ;
+            syscall(SYS_getpgid, 0);
+        }
+    }
+    read(came[0], &one, 1);
+    for (int i = 0; i < 300; i++) {
+        syscall(SYS_tgkill, pid, pid, SIGALRM);
+        for (volatile int k = 0; k < i % 100 * 200; k++)
+            ;
+        syscall(SYS_tgkill, pid, pid, SIGUSR1);
+        for (int need = 2; need; need--) {
+            struct pollfd p = { came[0], POLLIN, 0 };
+            if (poll(&p, 1, 5000) != 1)
+                break;
+            arrived += read(came[0], &one, 1) == 1;
+        }
+    }
+    expect("signals that arrived", arrived, 600);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
 int main(void)
 {
     sends();
+    pairs();
     faults();
     alternate();
     waits();

@@ -56,7 +56,7 @@ static bool answers_prctl(struct monitor *m, struct task *t, int64_t *ret)
 {
 	int one = PR_TSC_ENABLE;
 
-	switch (t->args[0]) {
+	switch ((uint32_t)t->args[0]) {
 	case PR_GET_TSC:
 		if (m->cfg->exposed & SRC_TSC)
 			return false;
@@ -80,7 +80,7 @@ static bool answers_prctl(struct monitor *m, struct task *t, int64_t *ret)
 
 static bool answers_arch(struct monitor *m, struct task *t, int64_t *ret)
 {
-	switch (t->args[0]) {
+	switch ((uint32_t)t->args[0]) {
 	case ARCH_GET_CPUID:
 		*ret = 1;
 		return !(m->cfg->exposed & SRC_CPUID);
@@ -148,6 +148,13 @@ bool shield_tells_time(struct monitor *m, struct task *t, int64_t *ret)
 	if (t->nr == SYS_time)
 		return !t->args[0] || !guest_write(t, t->args[0], out, 8);
 	return !guest_write(t, t->args[t->nr == SYS_clock_gettime], out, sizeof(out));
+}
+
+bool shield_vdso_alone(const struct task *t)
+{
+	if (!(t->call_flags & EVF_VDSO))
+		return false;
+	return (t->nr != SYS_clock_gettime && t->nr != SYS_clock_getres) || common_clock(t->args[0]);
 }
 
 bool shield_answers(struct monitor *m, struct task *t, int64_t *ret)

@@ -35,6 +35,38 @@ static bool valid_insn(const struct sock_filter *i, unsigned at, unsigned n)
 	}
 }
 
+/* No word of the scratch memory is read on a path on which it was not set. As the kernel's check: a jump takes what
+ * is set to where it leads, and instructions behind one are reached by jumps alone. */
+static bool memory_set(const struct sock_filter *insn, unsigned n)
+{
+	uint16_t reaching[BPF_MAXINSNS], set = 0;
+
+	memset(reaching, 0xff, n * sizeof(*reaching));
+	for (unsigned i = 0; i < n; i++) {
+		set &= reaching[i];
+		switch (insn[i].code) {
+		case BPF_ST: case BPF_STX:
+			set |= 1u << insn[i].k;
+			break;
+		case BPF_LD | BPF_MEM: case BPF_LDX | BPF_MEM:
+			if (!(set >> insn[i].k & 1))
+				return false;
+			break;
+		case BPF_JMP | BPF_JA:
+			reaching[i + 1 + insn[i].k] &= set;
+			set = 0xffff;
+			break;
+		default:
+			if (BPF_CLASS(insn[i].code) != BPF_JMP)
+				break;
+			reaching[i + 1 + insn[i].jt] &= set;
+			reaching[i + 1 + insn[i].jf] &= set;
+			set = 0xffff;
+		}
+	}
+	return true;
+}
+
 bool filter_valid(const struct sock_filter *insn, unsigned n)
 {
 	if (!n || n > BPF_MAXINSNS || BPF_CLASS(insn[n - 1].code) != BPF_RET)
@@ -42,7 +74,7 @@ bool filter_valid(const struct sock_filter *insn, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (!valid_insn(&insn[i], i, n))
 			return false;
-	return true;
+	return memory_set(insn, n);
 }
 
 static uint32_t compute(uint16_t op, uint32_t a, uint32_t b)

@@ -41,6 +41,8 @@ bool shield_insn_trap(struct monitor *m, struct task *t, const siginfo_t *info);
 /* ---- calls ---- */
 /* Whether the call that t is about to make comes from a vDSO entry. */
 bool shield_vdso_call(const struct task *t);
+/* Whether it is one that the vDSO would have answered without the kernel. */
+bool shield_vdso_alone(const struct task *t);
 /* Leader: whether tandem answers the call without the kernel. Sets EVF_REFUSED where it is refused. */
 bool shield_answers(struct monitor *m, struct task *t, int64_t *ret_result);
 /* Leader: whether the call asks for nothing but the time, which is given to it then. */
