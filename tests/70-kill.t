@@ -124,4 +124,20 @@ kill -TERM "$coord"
 wait_for_end
 is "a program that catches SIGTERM" "$status $(tail -n 1 "$T/stdout")" "5 caught"
 
+# A daemon keeps tandem; who ends tandem ends the daemon, and gets the program's own status.
+for stubborn in "" "trap : TERM;"; do
+    "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -- sh -c '(setsid sh -c "$1 while :; do sleep 0.1; done" >/dev/null 2>&1 </dev/null &); echo $$; exit 3' \
+        sh "$stubborn" >"$T/stdout" 2>"$T/stderr" &
+    tandem=$!
+    wait_until 20 test -s "$T/stdout"
+    wait_until 20 sh -c '! kill -0 "$1" 2>/dev/null' sh "$(<"$T/stdout")"
+    sleep 0.3
+    ok "a daemon${stubborn:+ that ignores SIGTERM}: tandem waits for it" kill -0 $tandem
+    kill -TERM $tandem
+    [ -z "$stubborn" ] || { sleep 0.5; kill -TERM $tandem; }
+    wait $tandem
+    is "... SIGTERM ends both, with the program's status" "$?" 3
+    ok "... nobody is left" nobody_left
+done
+
 done_testing

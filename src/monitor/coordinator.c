@@ -41,6 +41,8 @@ struct coordinator {
 	struct version *v;
 	int notes[2];
 	int signals;
+	int root;                  /* pidfd of the leader's root: its number may be another's one day; or -1 */
+	int after;                 /* signals to tandem since the root has ended */
 	int slot;                  /* the sink's slot, or -1 */
 	int alive;
 };
@@ -320,6 +322,8 @@ static void on_note(struct coordinator *c, const struct note *n)
 	switch (n->kind) {
 	case NOTE_ROOT:
 		c->v[n->version].root = n->value;
+		if (!n->version)
+			c->root = syscall(SYS_pidfd_open, n->value, 0);
 		break;
 	case NOTE_DIVERGENCE:
 		on_divergence(c, n);
@@ -400,14 +404,53 @@ static bool of_the_program(const struct coordinator *c, pid_t pid)
 	return false;
 }
 
+static pid_t tracer_of(pid_t pid)
+{
+	char path[64], text[4096], *at;
+	int tracer = 0, fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[max_of(n, (ssize_t)0)] = 0;
+	if ((at = strstr(text, "\nTracerPid:")))
+		sscanf(at + 11, "%d", &tracer);
+	return tracer;
+}
+
+/* What the program has left running, a daemon for example, lives as long as its monitor does: who wants to end tandem
+ * wants to end that. First politely. */
+static void end_the_rest(struct coordinator *c)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	int sig = c->after++ ? SIGKILL : SIGTERM;
+
+	while (proc && (d = readdir(proc))) {
+		pid_t pid = atoi(d->d_name);
+
+		if (pid > 0 && tracer_of(pid) == c->v[0].monitor)
+			kill(pid, sig);
+	}
+	if (proc)
+		closedir(proc);
+}
+
 /* What the terminal sends has reached the leader, too: only what was meant for tandem is passed on. */
 static void read_signals(struct coordinator *c)
 {
 	struct signalfd_siginfo s;
 
-	while (read(c->signals, &s, sizeof(s)) == sizeof(s))
-		if (s.ssi_signo != SIGCHLD && s.ssi_code != SI_KERNEL && c->v[0].root && !of_the_program(c, s.ssi_pid))
-			kill(c->v[0].root, s.ssi_signo);
+	while (read(c->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD || c->root < 0 || of_the_program(c, s.ssi_pid))
+			continue;
+		/* Signal 0: is it there? */
+		if (syscall(SYS_pidfd_send_signal, c->root, s.ssi_code == SI_KERNEL ? 0 : s.ssi_signo, NULL, 0) < 0 && errno == ESRCH)
+			end_the_rest(c);
+	}
 }
 
 static int catch_signals(void)
@@ -586,7 +629,7 @@ static int prepare(struct coordinator *c)
 
 int coordinate(struct run *run, struct outcome *ret)
 {
-	struct coordinator c = {.run = run, .out = ret};
+	struct coordinator c = {.run = run, .out = ret, .root = -1};
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
@@ -610,6 +653,8 @@ int coordinate(struct run *run, struct outcome *ret)
 	ret->versions = versions_json(&c);
 	close(c.notes[0]);
 	close(c.signals);
+	if (c.root >= 0)
+		close(c.root);
 	stream_destroy(&c.stream);
 	free(c.v);
 	return err;
