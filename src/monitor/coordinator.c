@@ -663,7 +663,8 @@ int coordinate(struct run *run, struct outcome *ret)
 void cannot_start(int err)
 {
 	if (err == -EFBIG)
-		die("cannot start: the limit on the size of files (ulimit -f) leaves no room for the stream; --ring=SIZE asks for less");
+		die("cannot start: the limit on the size of files (ulimit -f) leaves no room for the stream; "
+		    "--ring=SIZE asks for less");
 	die("cannot start: %s (tandem doctor tells what this machine allows)", strerror(-err));
 }
 

@@ -19,7 +19,8 @@
 #include "monitor/shields/filters.h"
 #include "monitor/shields/shields.h"
 
-#define FLAGS_KNOWN   0x3fu    /* to Linux 6.18: TSYNC, LOG, SPEC_ALLOW, NEW_LISTENER, TSYNC_ESRCH, WAIT_KILLABLE_RECV */
+/* To Linux 6.18: TSYNC, LOG, SPEC_ALLOW, NEW_LISTENER, TSYNC_ESRCH, WAIT_KILLABLE_RECV. */
+#define FLAGS_KNOWN   0x3fu
 #define WAIT_KILLABLE 0x20u    /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
 #define LENGTH_MAX    32768u
 #define SYS_SECCOMP_CODE 1     /* siginfo's si_code, SYS_SECCOMP in the kernel's headers */
@@ -80,7 +81,8 @@ static int64_t install(struct monitor *m, struct task *t, uint64_t flags, uint64
 	struct sock_fprog prog;
 	struct task *other;
 
-	if (flags & ~(uint64_t)FLAGS_KNOWN || t->strict || (flags & WAIT_KILLABLE && !(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)))
+	if (flags & ~(uint64_t)FLAGS_KNOWN || t->strict ||
+	    (flags & WAIT_KILLABLE && !(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)))
 		return -EINVAL;
 	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
 		t->call_flags |= EVF_REFUSED;
@@ -149,9 +151,8 @@ bool lead_seccomp_call(struct monitor *m, struct task *t, int64_t *ret)
 
 /* ---- applying ---- */
 
-static bool strict_allows(const struct task *t, const struct __ptrace_syscall_info *info)
+static bool strict_allows(const struct __ptrace_syscall_info *info)
 {
-	(void)t;
 	if (info->arch == AUDIT_ARCH_X86_64)
 		return info->seccomp.nr == SYS_read || info->seccomp.nr == SYS_write || info->seccomp.nr == SYS_exit ||
 		       info->seccomp.nr == SYS_rt_sigreturn;
@@ -164,7 +165,7 @@ static uint32_t verdict(const struct task *t, const struct __ptrace_syscall_info
 	                            .instruction_pointer = info->instruction_pointer};
 
 	if (t->strict)
-		return strict_allows(t, info) ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_THREAD;
+		return strict_allows(info) ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_THREAD;
 	memcpy(data.args, info->seccomp.args, sizeof(data.args));
 	return filter_verdict(t->filter, &data);
 }
@@ -186,14 +187,14 @@ static int default_action(struct monitor *m, struct task *t, int sig)
 {
 	static const uint64_t action[4];
 	const uint64_t place[2] = {(t->regs.rsp - 512) & ~15ull, t->p->mm->stack_end - 64};
-	uint64_t old[4];
+	uint64_t old[4], gadget = t->p->mm->vdso + vdso_info()->syscall_offset;
 	int64_t result;
 	int err = -EFAULT;
 
 	for (int i = 0; i < 2 && err; i++) {
 		if (guest_read(t, place[i], old, sizeof(old)) || guest_write(t, place[i], action, sizeof(action)))
 			continue;
-		err = remote_call(m, t, t->call_ip - 2, &result, SYS_rt_sigaction, sig, place[i], 0, 8, 0, 0);
+		err = remote_call(m, t, gadget, &result, SYS_rt_sigaction, sig, place[i], 0, 8, 0, 0);
 		/* Another process may share the memory. */
 		guest_write(t, place[i], old, sizeof(old));
 		err = err ? err : (int)result;

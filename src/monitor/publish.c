@@ -113,7 +113,9 @@ static void leave_parts_out(struct monitor *m)
 	static bool told;
 
 	if (!told)
-		monitor_notef(m, NOTE_WARNING, e->call, "event %llu is too large for the stream (%llu bytes of %llu): followers stop there; a larger --ring=SIZE takes it",
+		monitor_notef(m, NOTE_WARNING, e->call,
+		              "event %llu is too large for the stream (%llu bytes of %llu): followers stop there; "
+		              "a larger --ring=SIZE takes it",
 		              (unsigned long long)m->s->ring.h->seq + 1, (unsigned long long)m->build.len,
 		              (unsigned long long)stream_max(m->s));
 	told = true;

@@ -74,7 +74,8 @@ static bool make_room(struct monitor *m)
 	uint64_t slowest = ring_slowest(&m->s->ring, head, &who);
 
 	for (int i = 0; i < nkept; i++)
-		if (kept[i]->last_pos < slowest && !copier_busy(kept[i]->id.store) && (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
+		if (kept[i]->last_pos < slowest && !copier_busy(kept[i]->id.store) &&
+		    (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
 			oldest = i;
 	if (oldest < 0)
 		return false;
