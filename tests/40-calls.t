@@ -64,6 +64,8 @@ open(sys.argv[1], "wb").write(head + code)
 os.chmod(sys.argv[1], 0o755)
 EOF
 if [ "$("$T/elf32" 2>/dev/null)" == 32 ]; then
+    "$TANDEM" trace -o "$T/trace" -- sh -c '"$1"' sh "$T/elf32" >/dev/null
+    like "trace tells where it stops looking" "$(grep execve "$T/trace" | tail -n 1)" 'elf32.* = 0 \[not followed\]$'
     same "a 32-bit child" sh -c '"$1"; echo "$?"; "$1" | cat; echo after' sh "$T/elf32"
     like "... the report names it" "$(report '.unknown | tostring')" '32-bit'
 else

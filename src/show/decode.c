@@ -493,6 +493,10 @@ static void show_marks(struct view *v)
 		put_lit(v->out, " [refused]");
 	if (flags & EVF_UNKNOWN)
 		put_lit(v->out, " [unknown]");
+	if (flags & EVF_SKIPPED)
+		put_lit(v->out, " [filter]");
+	if (flags & EVF_FOREIGN)
+		put_lit(v->out, " [not followed]");
 	if (flags & EVF_INT80)
 		put_lit(v->out, " [int 0x80]");
 	if (v->e->type == EV_INSN)
