@@ -82,6 +82,7 @@ for sig in SEGV ABRT KILL TERM HUP INT QUIT; do
     bad=
     for ((i = 0; i < $(count 3 20); i++)); do
         start 2 -- "$program" 400 10
+        wait_until 10 test -s "$T/stdout"
         pause 200
         kill -$sig "$(version_pid leader 3 "$coord" "$program")"
         wait_for_end

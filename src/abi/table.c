@@ -259,6 +259,21 @@ uint64_t row_arg(const struct row *row, const uint64_t args[6], unsigned i)
 	}
 }
 
+/* What the kernel reads of a call is short; what it writes may be long, but who reads begins near its start. */
+#define NEAR 4096u
+
+bool row_overlaps(const struct row *row, const uint64_t args[6])
+{
+	for (unsigned i = 0; i < row->nargs; i++) {
+		if (!(row->a[i].dir & D_IN) || !args[i])
+			continue;
+		for (unsigned k = 0; k < row->nargs; k++)
+			if (row->a[k].dir & D_OUT && args[k] && args[i] + NEAR > args[k] && args[k] + NEAR > args[i])
+				return true;
+	}
+	return false;
+}
+
 bool row_needs_entry(const struct row *row)
 {
 	for (unsigned i = 0; i < row->nargs; i++) {

@@ -31,6 +31,8 @@ uint64_t row_arg(const struct row *row, const uint64_t args[6], unsigned i);
 
 /* Whether anything of the call must be looked at on entry because the call overwrites it. */
 bool row_needs_entry(const struct row *row);
+/* The same for these arguments: what is read and what is written may lie in the same place, as in sleep(3). */
+bool row_overlaps(const struct row *row, const uint64_t args[6]);
 
 static inline unsigned row_who(const struct row *row)
 {

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "abi/walk.h"
@@ -28,9 +30,10 @@ static bool is_pointer(int kind)
 	return false;
 }
 
+/* Of flags, too, the kernel knows none above the lower half, even where it takes a long. */
 static bool is_int(int kind)
 {
-	return kind == K_INT || kind == K_UINT || kind == K_FD || kind == K_DFD || kind == K_PID || kind == K_SIG ||
+	return kind == K_FLAGS || kind == K_OCT || kind == K_INT || kind == K_UINT || kind == K_FD || kind == K_DFD || kind == K_PID || kind == K_SIG ||
 	       kind == K_UID || kind == K_GID || kind == K_MODE || kind == K_ENUM;
 }
 
@@ -70,38 +73,69 @@ static int byte_differs(struct comparing *c, int arg, uint64_t offset, uint8_t l
 	return 1;
 }
 
-/* The fields of a structure: bytes between them mean nothing. */
+/* One field; `o` is its offset in the extent. */
+static int compare_field(struct comparing *c, const struct extent *x, const struct field *f, const uint8_t *leader,
+                         const uint8_t *own, size_t o)
+{
+	bool pointer = f->is_ptr || is_pointer(f->kind);
+
+	if (pointer && c->t->p->mm->own_layout && f->size == 8) {
+		uint64_t a, b;
+
+		memcpy(&a, leader + o, 8);
+		memcpy(&b, own + o, 8);
+		return !a == !b ? 0 : byte_differs(c, x->arg, o, leader[o], own[o]);
+	}
+	for (size_t k = 0; k < f->size; k++)
+		if (leader[o + k] != own[o + k])
+			return byte_differs(c, x->arg, o + k, leader[o + k], own[o + k]);
+	return 0;
+}
+
+/* The fields of the structure at `at`: bytes between them mean nothing. */
+static int compare_struct(struct comparing *c, const struct extent *x, unsigned shape, const uint8_t *leader,
+                          const uint8_t *own, size_t at)
+{
+	unsigned n;
+	const struct field *f = shape_fields(shape, &n);
+	int ret = 0;
+
+	for (unsigned i = 0; i < n && !ret; i++) {
+		/* Messages in messages are visited by themselves; outputs are not read by the kernel. */
+		if (!f[i].is_ptr && (f[i].dir == D_OUT || (f[i].kind == K_STRUCT && f[i].set == SHAPE_msghdr)))
+			continue;
+		if (f[i].kind == K_STRUCT && !f[i].is_ptr)
+			ret = compare_struct(c, x, f[i].set, leader, own, at + f[i].offset);
+		else
+			ret = compare_field(c, x, &f[i], leader, own, at + f[i].offset);
+	}
+	return ret;
+}
+
 static int compare_fields(struct comparing *c, const struct extent *x, const uint8_t *leader, const uint8_t *own,
                           size_t len)
 {
 	size_t size = shape_size(x->shape);
-	unsigned n;
-	const struct field *f = shape_fields(x->shape, &n);
+	int ret = 0;
 
-	for (size_t at = 0; size && at + size <= len; at += size) {
-		for (unsigned i = 0; i < n; i++) {
-			size_t o = at + f[i].offset;
+	for (size_t at = 0; size && at + size <= len && !ret; at += size)
+		ret = compare_struct(c, x, x->shape, leader, own, at);
+	return ret;
+}
 
-			/* Nested ones hold pointers, and are visited by themselves; outputs are not read by the kernel. */
-			if ((f[i].kind == K_STRUCT && !f[i].is_ptr) || (!f[i].is_ptr && f[i].dir == D_OUT))
-				continue;
-			bool pointer = f[i].is_ptr || is_pointer(f[i].kind);
+/* How much of an address the kernel looks at: not what stands behind the name of a socket's file, or fills up. */
+static size_t address_length(const uint8_t *addr, size_t len)
+{
+	uint16_t family = 0;
 
-			if (pointer && c->t->p->mm->own_layout && f[i].size == 8) {
-				uint64_t a, b;
-
-				memcpy(&a, leader + o, 8);
-				memcpy(&b, own + o, 8);
-				if (!a != !b)
-					return byte_differs(c, x->arg, o, leader[o], own[o]);
-				continue;
-			}
-			for (size_t k = 0; k < f[i].size; k++)
-				if (leader[o + k] != own[o + k])
-					return byte_differs(c, x->arg, o + k, leader[o + k], own[o + k]);
-		}
-	}
-	return 0;
+	if (len < 2)
+		return len;
+	memcpy(&family, addr, 2);
+	if (family == AF_UNIX && len > 2 && addr[2])
+		return min_of(2 + strnlen((const char *)addr + 2, len - 2) + 1, len);
+	if (family == AF_INET)
+		return min_of(len, (size_t)8);
+	return len;
 }
 
 static int compare_bytes(struct comparing *c, const struct extent *x, const struct part *p)
@@ -109,11 +143,12 @@ static int compare_bytes(struct comparing *c, const struct extent *x, const stru
 	const uint8_t *leader = part_data(p);
 	uint8_t small[4096], *own = p->len <= sizeof(small) ? small : xmalloc(p->len);
 	size_t got = guest_read(c->t, x->addr, own, p->len) ? guest_read_some(c->t, x->addr, own, p->len) : p->len;
+	size_t used = x->kind == K_SOCKADDR ? address_length(leader, p->len) : p->len;
 	int ret = 0;
 
 	if (got < p->len && !(p->flags & PARTF_CUT)) {
 		ret = byte_differs(c, x->arg, got, leader[got], 0);
-	} else if (got == p->len && memcmp(own, leader, p->len)) {
+	} else if (got == p->len && memcmp(own, leader, used)) {
 		if (x->shape) {
 			ret = compare_fields(c, x, leader, own, p->len);
 		} else if (x->kind == K_STRV || x->kind == K_WORDS) {
@@ -152,6 +187,20 @@ static int compare_hashes(struct comparing *c, const struct extent *x, const str
 	return 0;
 }
 
+/* The first byte that differs, where one does before the shorter one ends. */
+static int length_differs(struct comparing *c, const struct extent *x, const struct part *p)
+{
+	const uint8_t *leader = part_data(p);
+	uint64_t n = p->kind == PART_IN ? min_of(x->len, (uint64_t)p->len) : 0;
+	uint8_t own;
+
+	for (uint64_t i = 0; i < n && guest_read(c->t, x->addr + i, &own, 1) == 0; i++)
+		if (own != leader[i])
+			return byte_differs(c, x->arg, i, leader[i], own);
+	*c->diff = (struct difference){OTHER_ARGUMENT, x->arg, true, min_of(p->whole, x->len), p->whole, x->len, true};
+	return 1;
+}
+
 static int visit(void *ctx, const struct extent *x)
 {
 	struct comparing *c = ctx;
@@ -160,7 +209,7 @@ static int visit(void *ctx, const struct extent *x)
 	if (!p || p->arg != x->arg)
 		return byte_differs(c, x->arg, 0, 0, 0);
 	if (p->whole != x->len)
-		return byte_differs(c, x->arg, min_of(p->whole, x->len), p->whole, x->len);
+		return length_differs(c, x, p);
 	return p->kind == PART_INHASH ? compare_hashes(c, x, p) : compare_bytes(c, x, p);
 }
 
@@ -179,6 +228,19 @@ static enum difference_kind compare_scalars(struct task *t, const struct event *
 	return SAME;
 }
 
+/* Between layouts addresses differ, and anonymous memory is a version's own business; what it sees of files is not. */
+static enum difference_kind compare_file_mapping(struct task *t, const struct event *e, struct difference *d)
+{
+	static const uint64_t mask[6] = {0, ~0ull, ~0u, ~0u & ~(uint32_t)(MAP_FIXED | MAP_FIXED_NOREPLACE), ~0u, ~0ull};
+
+	if (e->args[3] & t->args[3] & MAP_ANONYMOUS)
+		return SAME;
+	for (int i = 1; i < 6; i++)
+		if ((e->args[i] ^ t->args[i]) & mask[i])
+			return differs(d, i + 1, e->args[i], t->args[i]);
+	return SAME;
+}
+
 enum difference_kind compare_call(struct task *t, const struct event *e, struct difference *ret)
 {
 	struct comparing c = {t, e, event_parts(e), e->nparts, ret};
@@ -190,7 +252,7 @@ enum difference_kind compare_call(struct task *t, const struct event *e, struct 
 		return OTHER_CALL;
 	}
 	if (t->row->who & MEMORY && t->p->mm->own_layout)
-		return SAME;
+		return t->nr == SYS_mmap ? compare_file_mapping(t, e, ret) : SAME;
 	if (compare_scalars(t, e, ret))
 		return OTHER_ARGUMENT;
 	w->row = t->row;

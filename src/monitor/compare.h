@@ -12,6 +12,7 @@ struct difference {
 	bool bytes;            /* the memory behind it, from `offset`; else its value */
 	uint64_t offset;
 	uint64_t leader, follower;
+	bool length;           /* `leader` and `follower` are lengths; the shorter one is the beginning of the other */
 };
 
 /* t stands at the entry of its call (t->nr, t->args, t->row). */

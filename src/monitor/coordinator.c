@@ -293,7 +293,51 @@ void monitor_let_go(struct monitor *m)
 	stdio_to_null(0, getenv("TANDEM_DEBUG") ? 1 : 2);
 }
 
+/* ---- the processes of a version ---- */
+
+static pid_t tracer_of(pid_t pid)
+{
+	char path[64], text[4096], *at;
+	int tracer = 0, fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[max_of(n, (ssize_t)0)] = 0;
+	if ((at = strstr(text, "\nTracerPid:")))
+		sscanf(at + 11, "%d", &tracer);
+	return tracer;
+}
+
+/* To every process of the version that this monitor traces. Returns how many there were. */
+static int signal_tasks_of(pid_t monitor, int sig)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	int n = 0;
+
+	while (proc && (d = readdir(proc))) {
+		pid_t pid = atoi(d->d_name);
+
+		if (pid > 0 && tracer_of(pid) == monitor && kill(pid, sig) == 0)
+			n++;
+	}
+	if (proc)
+		closedir(proc);
+	return n;
+}
+
 /* ---- notes ---- */
+
+/* A few times: who is killed while it forks may have a child that was not seen. */
+static void kill_version(const struct version *v)
+{
+	for (int i = 0; v->running && i < 5 && signal_tasks_of(v->monitor, SIGKILL); i++)
+		nap_ns(2000000);
+}
 
 static void on_divergence(struct coordinator *c, const struct note *n)
 {
@@ -309,8 +353,7 @@ static void on_divergence(struct coordinator *c, const struct note *n)
 	}
 	if (c->run->cfg->kill_on_divergence)
 		for (int i = 0; i < c->run->cfg->n; i++)
-			if (c->v[i].root)
-				kill(c->v[i].root, SIGKILL);
+			kill_version(&c->v[i]);
 }
 
 static void on_note(struct coordinator *c, const struct note *n)
@@ -404,39 +447,11 @@ static bool of_the_program(const struct coordinator *c, pid_t pid)
 	return false;
 }
 
-static pid_t tracer_of(pid_t pid)
-{
-	char path[64], text[4096], *at;
-	int tracer = 0, fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[max_of(n, (ssize_t)0)] = 0;
-	if ((at = strstr(text, "\nTracerPid:")))
-		sscanf(at + 11, "%d", &tracer);
-	return tracer;
-}
-
 /* What the program has left running, a daemon for example, lives as long as its monitor does: who wants to end tandem
  * wants to end that. First politely. */
 static void end_the_rest(struct coordinator *c)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *d;
-	int sig = c->after++ ? SIGKILL : SIGTERM;
-
-	while (proc && (d = readdir(proc))) {
-		pid_t pid = atoi(d->d_name);
-
-		if (pid > 0 && tracer_of(pid) == c->v[0].monitor)
-			kill(pid, sig);
-	}
-	if (proc)
-		closedir(proc);
+	signal_tasks_of(c->v[0].monitor, c->after++ ? SIGKILL : SIGTERM);
 }
 
 /* What the terminal sends has reached the leader, too: only what was meant for tandem is passed on. */

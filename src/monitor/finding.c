@@ -82,6 +82,13 @@ static struct event *own_event(struct task *t, const struct event *leader)
 
 /* ---- backtraces ---- */
 
+static int by_start(const void *a, const void *b)
+{
+	const struct module_map *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
 static struct module_map *modules(const struct mm *mm, bool leader, size_t *ret_n)
 {
 	struct module_map *map;
@@ -95,6 +102,8 @@ static struct module_map *modules(const struct mm *mm, bool leader, size_t *ret_
 
 		map[i] = (struct module_map){at, at + (x->end - x->start), x->offset, x->path, x->dev, x->ino};
 	}
+	/* In another layout the objects stand in another order. */
+	qsort(map, mm->nmap, sizeof(*map), by_start);
 	*ret_n = mm->nmap;
 	return map;
 }
@@ -202,7 +211,7 @@ static json_t *difference_json(const struct difference *d)
 {
 	if (!d || d->kind == SAME)
 		return json_null();
-	return json_pack("{s:i, s:o, s:I, s:I}", "argument", d->arg,
+	return json_pack("{s:i, s:b, s:o, s:I, s:I}", "argument", d->arg, "length", d->length,
 	                 "offset", d->bytes ? json_integer(d->offset) : json_null(),
 	                 "leader", (json_int_t)d->leader, "follower", (json_int_t)d->follower);
 }
@@ -250,6 +259,9 @@ static void show_difference(struct buf *out, const struct difference *d, const s
 	buf_printf(out, "    argument %d%s%s%s: ", d->arg, name ? " (" : "", name ? name : "", name ? ")" : "");
 	if (!d->bytes) {
 		buf_printf(out, "0x%llx, the leader's was 0x%llx\n", (unsigned long long)d->follower,
+		           (unsigned long long)d->leader);
+	} else if (d->length) {
+		buf_printf(out, "%llu bytes, the leader's were %llu\n", (unsigned long long)d->follower,
 		           (unsigned long long)d->leader);
 	} else if (d->leader < 256 && d->follower < 256) {
 		buf_printf(out, "byte %llu is ", (unsigned long long)d->offset);

@@ -144,7 +144,7 @@ static void call_prepare(struct monitor *m, struct task *t)
 	bool sleeps = !(t->row->who & QUICK);
 
 	copier_before_call(t);
-	if (row_needs_entry(t->row) || is_exec(t->nr) || is_clone(t->nr))
+	if (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || is_clone(t->nr))
 		capture_in(m, t);
 	if (is_clone(t->nr))
 		shield_clone_leader(m, t);
@@ -495,6 +495,9 @@ static void on_dying(struct monitor *m, struct task *t)
 		return;
 	}
 	copier_settle(t, 0, ~0ull);
+	/* The call that it does not come back from, its own death perhaps: followers must be at the same. */
+	if (t->phase == LEAD_CALL && !t->entered_published && !t->execing && !t->vfork_parent && !shared && !task_regs(t))
+		publish_call(m, t, EV_ENTER, 0, 0);
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
 	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 	e->result = status;
