@@ -317,14 +317,21 @@ static void show_place(struct buf *out, struct task *t)
 	}
 }
 
-static void stop_for_a_look(struct monitor *m, struct task *t)
+static void stop_for_a_look(struct task *t)
 {
 	int status;
 
 	if (t->state != TASK_RUNNING || ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0)
 		return;
-	if (task_wait(m, t, &status) == 0)
-		t->state = TASK_STOPPED;
+	/* A first thread that has ended, for one, does not stop any more. */
+	for (int i = 0; i < 100; i++) {
+		if (waitpid(t->tid, &status, __WALL | WNOHANG) == t->tid) {
+			if (WIFSTOPPED(status))
+				t->state = TASK_STOPPED;
+			return;
+		}
+		nap_ns(10000000);
+	}
 }
 
 static void describe(struct monitor *m, struct task *t, const struct event *e, struct side *leader, struct side *own)
@@ -341,7 +348,7 @@ static void describe(struct monitor *m, struct task *t, const struct event *e, s
 		leader->call.at[--leader->call.len] = 0;
 	if (!t)
 		return;
-	stop_for_a_look(m, t);
+	stop_for_a_look(t);
 	follower_side(m, own, t);
 	if (t->at == AT_CALL) {
 		own->e = own_event(t, e);

@@ -28,13 +28,19 @@
 
 /* ---- going on ---- */
 
-void follower_go(struct monitor *m, struct task *t, int sig)
+/* t is on its way to another stop. */
+static void on_its_way(struct task *t)
 {
-	(void)m;
 	t->at = AT_RUNNING;
 	t->has_result = false;
 	t->resumed = now_mono();
 	t->cpu_resumed = 0;
+}
+
+void follower_go(struct monitor *m, struct task *t, int sig)
+{
+	(void)m;
+	on_its_way(t);
 	task_resume(t, PTRACE_CONT, sig);
 }
 
@@ -631,7 +637,13 @@ static void let_die(struct monitor *m, struct task *t, bool reap)
 			t->at = AT_RUNNING;
 			return;
 		}
-		follower_go(m, t, t->at == AT_FAULT ? t->fault.si_signo : 0);
+		if (!t->p->killed || t->at == AT_EXIT) {
+			follower_go(m, t, t->at == AT_FAULT ? t->fault.si_signo : 0);
+			continue;
+		}
+		/* SIGKILL takes it out of its stop. To resume it now might be to lose the stop at its end. */
+		on_its_way(t);
+		t->state = TASK_RUNNING;
 	}
 }
 

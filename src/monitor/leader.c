@@ -164,7 +164,7 @@ static void on_call(struct monitor *m, struct task *t)
 	siginfo_t held;
 	int64_t forced;
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;
 	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
 		t->phase = LEAD_CALL;
@@ -232,10 +232,8 @@ static void announce_child(struct monitor *m, struct task *t, int64_t result, ui
 	if (!c)
 		return;
 	c->announced = true;
-	if (c->has_status && lead_has_turn(c)) {
-		c->has_status = false;
-		lead_handle_stop(m, c, c->status);
-	}
+	if (c->has_status && lead_has_turn(c))
+		lead_handle_waiting(m, c);
 }
 
 /* /proc/PID/stat tells where the break starts. */
@@ -289,6 +287,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 {
 	struct event *e;
 	struct sig_state s;
+	int err;
 
 	if (t->p->foreign) {
 		/* Nobody follows it any more, whatever it executes. */
@@ -315,8 +314,11 @@ static void on_exec_done(struct monitor *m, struct task *t)
 		publish_event(m)->nparts += t->in_parts;
 	}
 	publish_part(m, PART_REGS, 0, 0, &t->regs, sizeof(t->regs));
-	if (!t->p->foreign && image_publish(m, t))
+	if (!t->p->foreign && (err = image_publish(m, t))) {
 		publish_event(m)->flags |= EVF_UNKNOWN;
+		monitor_notef(m, NOTE_WARNING, err, "process %d: no copy of its program can be made for the followers: %s",
+		              t->p->pid, strerror(-err));
+	}
 	if (!t->p->foreign)
 		shield_patch_image(m, t);
 	publish_end(m, t);
@@ -435,10 +437,8 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 	if (t->p->foreign) {
 		c->hidden = c->announced = true;
 		task_resume(t, PTRACE_CONT, 0);
-		if (c->has_status) {
-			c->has_status = false;
-			lead_handle_stop(m, c, c->status);
-		}
+		if (c->has_status)
+			lead_handle_waiting(m, c);
 		return;
 	}
 	t->child = c->id;
@@ -491,6 +491,7 @@ static void on_dying(struct monitor *m, struct task *t)
 
 	if (t->hidden) {
 		t->dying = true;
+		t->has_status = false;
 		task_resume(t, PTRACE_CONT, 0);
 		return;
 	}
@@ -506,6 +507,7 @@ static void on_dying(struct monitor *m, struct task *t)
 	publish_end(m, t);
 	t->phase = LEAD_EXITING;
 	t->dying = true;
+	t->has_status = false;
 	task_resume(t, PTRACE_CONT, 0);
 	/* The first thread of a process is not reaped before the others: nobody can wait for that. */
 	if (t->tid == t->p->pid && t->in_mm && t->in_mm->turn == t && t->p->ntasks > 1)

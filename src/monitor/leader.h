@@ -21,6 +21,8 @@ bool lead_shares_memory(const struct task *t);
 bool lead_has_turn(struct task *t);
 /* Nobody in `mm` has the turn any more: who waits longest gets it, and its stop is handled. */
 void lead_pass_turn(struct monitor *m, struct mm *mm);
+/* Handle the stop that t was kept in. False: it is in that no more, since it was killed. */
+bool lead_handle_waiting(struct monitor *m, struct task *t);
 /* Keep t's stop until it has the turn. */
 void lead_wait_for_turn(struct task *t, int status);
 /* On a tick: a task that computes for long shares its turn. */

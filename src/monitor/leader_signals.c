@@ -142,7 +142,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 	struct sig_state s;
 	siginfo_t info;
 
-	if (task_siginfo(t, &info))
+	if (task_siginfo(t, &info) || (info.si_signo == SIGTRAP && info.si_code == (SIGTRAP | PTRACE_EVENT_EXIT << 8)))
 		return;
 	if (t->p->foreign) {
 		if (!insn_give_own(m, t, &info))
@@ -188,7 +188,12 @@ bool lead_signal_follows(struct task *t, int64_t result)
 	switch (t->nr) {
 	case SYS_kill: case SYS_tkill: case SYS_tgkill: case SYS_rt_sigqueueinfo:
 	case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigprocmask:
-	case SYS_rt_sigreturn: case SYS_timer_settime: case SYS_setitimer:
+	case SYS_rt_sigreturn: case SYS_timer_settime: case SYS_setitimer: case SYS_mq_timedsend:
+		break;
+	case SYS_wait4: case SYS_waitid:
+		/* The child's SIGCHLD, which a handler has had when the call is back. */
+		if (result < 0)
+			return false;
 		break;
 	default:
 		if (result != -EPIPE && result != -EFBIG && result != -EINTR)

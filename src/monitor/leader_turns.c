@@ -1,5 +1,6 @@
 /* leader_turns.c - who of those that share an address space may run: see leader.h. */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <sys/ptrace.h>
 
 #include "monitor/leader.h"
@@ -39,18 +40,38 @@ static struct task *longest_waiting(struct mm *mm)
 	return best;
 }
 
+/* SIGKILL, or another thread's exit, takes a task out of the stop that it waited in: it stands at its end then, which
+ * its next status tells. */
+static bool is_at_its_end(const struct task *t)
+{
+	siginfo_t info;
+
+	return ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) < 0
+	               ? errno == ESRCH
+	               : info.si_signo == SIGTRAP && info.si_code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+}
+
+bool lead_handle_waiting(struct monitor *m, struct task *t)
+{
+	t->has_status = false;
+	if (is_at_its_end(t))
+		return false;
+	lead_handle_stop(m, t, t->status);
+	return true;
+}
+
 /* Give the turn up; who waits longest gets it, and handles what it stopped for. */
 void lead_pass_turn(struct monitor *m, struct mm *mm)
 {
 	struct task *next;
 
-	mm->turn = NULL;
-	next = mm->leaving ? NULL : longest_waiting(mm);
-	if (!next)
-		return;
-	must(lead_has_turn(next));
-	next->has_status = false;
-	lead_handle_stop(m, next, next->status);
+	do {
+		mm->turn = NULL;
+		next = mm->leaving ? NULL : longest_waiting(mm);
+		if (!next)
+			return;
+		must(lead_has_turn(next));
+	} while (!lead_handle_waiting(m, next));
 }
 
 void lead_wait_for_turn(struct task *t, int status)

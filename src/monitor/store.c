@@ -423,6 +423,7 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 struct image {
 	struct image_map map[256];
 	char *path[256];
+	uint64_t ino[256];
 	int n;
 	int nfiles;
 	struct file_id file[64];
@@ -448,6 +449,7 @@ static void parse_map(struct image *im, char *line)
 	          (prot[2] == 'x' ? PROT_EXEC : 0);
 	line[strcspn(line, "\n")] = 0;
 	im->path[im->n] = xstrdup(at ? line + at : "");
+	im->ino[im->n] = ino;
 	if (!strcmp(line + at, "[stack]"))
 		x->kind = MAPK_STACK;
 	else if (!strcmp(line + at, "[vdso]"))
@@ -479,10 +481,12 @@ static int read_maps(struct task *t, struct image *im)
 }
 
 /* Where the file of a mapping can be looked at. The executable may be deleted, or a memfd: its magic
- * link works all the same. */
-static void image_stat_path(struct task *t, const char *path, char *ret, size_t room)
+ * link works all the same. Paths are given as from the monitor's root, where a chroot of the task's is part of them;
+ * what is not to be reached from there, as from the task's own. */
+static void image_stat_path(struct task *t, const char *path, uint64_t ino, char *ret, size_t room)
 {
 	char link[64], exe[4096];
+	struct stat st;
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", t->p->pid);
@@ -490,6 +494,8 @@ static void image_stat_path(struct task *t, const char *path, char *ret, size_t 
 	exe[max_of(n, (ssize_t)0)] = 0;
 	if (!strcmp(exe, path))
 		snprintf(ret, room, "%s", link);
+	else if (stat(path, &st) == 0 && st.st_ino == ino)
+		snprintf(ret, room, "%s", path);
 	else
 		snprintf(ret, room, "/proc/%d/root%s", t->p->pid, path);
 }
@@ -505,7 +511,7 @@ static int image_file(struct monitor *m, struct task *t, struct image *im, int i
 			break;
 	if (f == (int)countof(im->file))
 		return -E2BIG;
-	image_stat_path(t, im->path[i], where, sizeof(where));
+	image_stat_path(t, im->path[i], im->ino[i], where, sizeof(where));
 	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, copier_may(x->prot), &im->file[f]);
 	if (err)
 		return err;
