@@ -50,6 +50,13 @@ said exit 'exit|call' '^write$' '^exit_group$' exit
 said status 'exit|argument' '^exit_group$' '^exit_group$' status
 said crash 'crash|signal' '^write$' '' crash
 said signal 'argument|signal' '^kill$' '^kill$' signal
+said timer 'argument' '^setitimer$' '^setitimer$' timer
+is "... the byte that differs" "$(report '.divergences[0].difference.offset')" 16
+said mapping 'argument' '^mmap$' '^mmap$' mapping
+is "... the argument that differs" "$(report '.divergences[0].difference.argument')" 5
+said end 'argument' '^kill$' '^kill$' end
+said length 'argument' '^chdir$' '^chdir$' length
+is "... the byte that differs" "$(report '.divergences[0].difference | "\(.offset) \(.leader) \(.follower)"')" "11 0 47"
 said hang 'hang' '^write$' '' hang
 
 part none

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 for name in call-restart call-signal call-segv-state call-birth call-exec call-io call-memory call-large \
-            call-entry call-files call-filter; do
+            call-entry call-files call-filter call-kill call-overlap; do
     run_options=
     [ "$name" != call-large ] || run_options=--ring=1G # no lag of a second can fill that
     same "$name" "$P/$name"
@@ -94,6 +94,16 @@ if unshare -Urpf true 2>"$T/unshare"; then
     same "robust locks in it" unshare -Urpf sh -c '"$1" 2>/dev/null' sh "$P/call-thread" # whose lines there come in any order
 else
     skip "a pid namespace" "$(head -n 1 "$T/unshare")"
+fi
+
+# Where paths begin elsewhere.
+if [ "$(id -u)" == 0 ]; then
+    mkdir -p "$T/root/bin" "$T/root/lib64" "$T/root/lib/x86_64-linux-gnu"
+    cp /bin/dash "$T/root/bin/sh"
+    cp /lib64/ld-linux-x86-64.so.2 "$T/root/lib64/"
+    cp /lib/x86_64-linux-gnu/libc.so.6 "$T/root/lib/x86_64-linux-gnu/"
+    same "programs in a chroot" chroot "$T/root" /bin/sh -c 'echo hi; /bin/sh -c "echo sub; exit 3"; echo $?; exec /bin/sh -c "echo end"'
+    rm -rf "$T/root"
 fi
 
 # Limits that the program lives with.

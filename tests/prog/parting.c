@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static void say(const char *text)
@@ -71,10 +73,33 @@ static void hang(void)
             ;
 }
 
+static void another_timer(void)
+{
+    struct itimerval t = { { 0, 0 }, { 1000 + SIDE, 0 } };
+    setitimer(ITIMER_REAL, &t, NULL); /* timer */
+}
+
+static void another_mapping(void)
+{
+    int a = open("/etc/passwd", O_RDONLY), b = open("/etc/group", O_RDONLY);
+    mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, SIDE ? b : a, 0); /* mapping */
+}
+
+static void another_end(void)
+{
+    kill(getpid(), SIDE ? SIGTERM : SIGKILL); /* end */
+}
+
+static void another_length(void)
+{
+    chdir(SIDE ? "/nowhere/at/all" : "/nowhere/at"); /* length */
+}
+
 static const struct { const char *name; void (*part)(void); } ways[] = {
     { "call", another_call },     { "argument", another_argument }, { "output", another_output }, { "path", another_path },
     { "exit", early_exit },       { "status", another_status },     { "crash", crash },           { "signal", another_signal },
-    { "hang", hang },
+    { "hang", hang },             { "timer", another_timer },       { "mapping", another_mapping }, { "end", another_end },
+    { "length", another_length },
 };
 
 int main(int argc, char **argv)
