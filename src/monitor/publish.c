@@ -251,8 +251,15 @@ static int collect_in(void *ctx, const struct extent *x)
 	for (uint64_t i = 0; i < blocks; i++) {
 		size_t len = min_of((uint64_t)4096, x->len - i * 4096);
 
-		if (guest_read(g->t, x->addr + i * 4096, block, len))
-			memset(block, 0, sizeof(block));
+		if (guest_read(g->t, x->addr + i * 4096, block, len)) {
+			/* The kernel reads no further either, however much was asked for. */
+			struct part *p = (struct part *)(g->m->build.at + at) - 1;
+
+			p->flags |= PARTF_CUT;
+			p->len = i * 8;
+			g->m->build.len = at + p->len;
+			break;
+		}
 		hash[i] = hash_bytes(block, len, 0);
 	}
 	return 0;
