@@ -17,6 +17,8 @@ for layout in "" --expose=aslr; do
 done
 run_options=--expose=aslr
 same "call-filter, in a layout of its own" "$P/call-filter"
+same "call-epoll, in a layout of its own" "$P/call-epoll"
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 run_options=
 for name in call-signal call-birth call-memory call-entry call-exec; do
     for flavor in static static-pie nopie; do

@@ -155,6 +155,7 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 		c->p = process_new(tid, mm);
 		c->p->leader_pid = e->result;
 		c->p->filtered = t->p->filtered;
+		c->p->cookies = cookies_copy(t->p->cookies);
 		shield_fork(t->p, c->p);
 		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
 		c->p->segv_ignored = t->p->segv_ignored;

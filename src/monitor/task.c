@@ -84,6 +84,7 @@ void task_free(struct monitor *m, struct task *t)
 	m->ntasks--;
 	if (t->p && --t->p->ntasks == 0 && t->p != m->root) {
 		mm_put(t->p->mm);
+		cookies_free(t->p->cookies);
 		free(t->p);
 	}
 	task_use_mm(t, NULL);

@@ -57,6 +57,11 @@ struct mm {
 	int nheap;
 };
 
+struct cookies;
+/* cookies.c; NULL is none. */
+struct cookies *cookies_copy(const struct cookies *from);
+void cookies_free(struct cookies *c);
+
 struct process {
 	pid_t pid;                     /* as the kernel numbers it, in the monitor's namespace */
 	pid_t leader_pid;              /* the number that the program sees */
@@ -65,6 +70,7 @@ struct process {
 	bool execed;                   /* runs the program, not tandem's own start code */
 	bool killed;                   /* follower: SIGKILL was sent */
 	bool exits;                    /* follower: has made exit_group */
+	struct cookies *cookies;       /* follower: see cookies.c */
 	bool filtered;                 /* follower: the leader's has answered a seccomp call; see memory_alone */
 	bool foreign;                  /* runs a 32-bit program, or one that may not be read: followers can't follow */
 	bool other_spaces;               /* may be in namespaces of its own, where clocks and pids differ */
