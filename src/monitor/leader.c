@@ -457,6 +457,52 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 	task_resume(t, PTRACE_SYSCALL, 0);
 }
 
+/* A newborn waits so long for the event that tells of its birth, where nobody lives who could have made it. */
+#define ORPHAN_NS 50000000ull
+
+static pid_t parent_of(pid_t tid)
+{
+	char path[64], text[2048], *at;
+	int fd, ppid = 0;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[max_of(n, (ssize_t)0)] = 0;
+	if ((at = strrchr(text, ')')))
+		sscanf(at + 1, " %*c %d", &ppid);
+	return ppid;
+}
+
+/* Whether a task of this process is in a call that makes another one. */
+static bool makes_a_task(struct monitor *m, pid_t pid)
+{
+	for (size_t i = 0; i < countof(m->hash); i++)
+		for (struct task *t = m->hash[i]; t; t = t->next_hash)
+			if (t->p && t->p->pid == pid && t->phase == LEAD_CALL && is_clone(t->nr) && !t->dying)
+				return true;
+	return false;
+}
+
+/* SIGKILL may end a task between its making another one and its telling so. What it has made lives, and nobody follows
+ * it: its birth is part of no event. */
+static void adopt_orphan(struct monitor *m, struct task *t, uint64_t now)
+{
+	if (t->id || !t->has_status || now - t->waits_since < ORPHAN_NS || makes_a_task(m, parent_of(t->tid)))
+		return;
+	task_set_id(m, t, ++m->last_id);
+	t->p = process_new(t->tid, mm_new(m, t->tid));
+	t->p->foreign = t->p->execed = true;
+	t->p->ntasks++;
+	task_use_mm(t, t->p->mm);
+	t->hidden = t->announced = true;
+	monitor_notef(m, NOTE_UNKNOWN, t->tid, "process %d was born while its parent was killed: it is not followed", t->tid);
+	lead_handle_waiting(m, t);
+}
+
 static void on_first_turn(struct monitor *m, struct task *t)
 {
 	if (t->hidden) {
@@ -486,8 +532,9 @@ static void on_exec_event(struct monitor *m, struct task *t)
 static void on_dying(struct monitor *m, struct task *t)
 {
 	unsigned long status = 0;
+	bool shared = lead_shares_memory(t), born = t->child;
+	struct task *c;
 	struct event *e;
-	bool shared = lead_shares_memory(t);
 
 	if (t->hidden) {
 		t->dying = true;
@@ -496,8 +543,11 @@ static void on_dying(struct monitor *m, struct task *t)
 		return;
 	}
 	copier_settle(t, 0, ~0ull);
+	/* It has made a task, and does not live to see it. */
+	if (t->child && (c = task_by_id(m, t->child)) && !task_regs(t))
+		announce_child(m, t, task_tid_for(t, c->tid), 0);
 	/* The call that it does not come back from, its own death perhaps: followers must be at the same. */
-	if (t->phase == LEAD_CALL && !t->entered_published && !t->execing && !t->vfork_parent && !shared && !task_regs(t))
+	if (t->phase == LEAD_CALL && !born && !t->entered_published && !t->execing && !t->vfork_parent && !shared && !task_regs(t))
 		publish_call(m, t, EV_ENTER, 0, 0);
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
 	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
@@ -618,6 +668,12 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 	}
 	t->state = TASK_STOPPED;
 	t->regs_valid = false;
+	if (status >> 16 == PTRACE_EVENT_EXIT && !t->id) {
+		/* Killed with the process that it was born into. */
+		t->has_status = false;
+		task_resume(t, PTRACE_CONT, 0);
+		return;
+	}
 	if (status >> 16 == PTRACE_EVENT_EXIT && t->phase == LEAD_BORN && t->id)
 		t->phase = LEAD_EXITING;
 	if (!t->id || (t->phase == LEAD_BORN && !t->announced) || (needs_turn(t, status) && !lead_has_turn(t))) {
@@ -651,6 +707,7 @@ static void on_tick(struct monitor *m)
 	for (size_t i = 0; i < countof(m->hash); i++) {
 		for (struct task *t = m->hash[i], *next; t; t = next) {
 			next = t->next_hash;
+			adopt_orphan(m, t, now);
 			lead_share_turn(m, t, now);
 			show_sleeper(m, t, wall);
 			lead_interrupt_held(m, t, now);
