@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "monitor/shields/insn.h"
 
 #ifndef ARCH_SET_CPUID
@@ -297,19 +298,11 @@ void monitor_let_go(struct monitor *m)
 
 static pid_t tracer_of(pid_t pid)
 {
-	char path[64], text[4096], *at;
-	int tracer = 0, fd;
-	ssize_t n;
+	char text[PROC_STATUS_MAX];
+	const char *at;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[max_of(n, (ssize_t)0)] = 0;
-	if ((at = strstr(text, "\nTracerPid:")))
-		sscanf(at + 11, "%d", &tracer);
-	return tracer;
+	proc_text(pid, "status", text, sizeof(text));
+	return (at = proc_line(text, "TracerPid")) ? atoi(at) : 0;
 }
 
 /* To every process of the version that this monitor traces. Returns how many there were. */
@@ -419,30 +412,13 @@ static void read_notes(struct coordinator *c)
 
 /* ---- signals ---- */
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], text[512], *at;
-	int ppid = 0, fd;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[max_of(n, (ssize_t)0)] = 0;
-	if ((at = strrchr(text, ')')))
-		sscanf(at + 1, " %*c %d", &ppid);
-	return ppid;
-}
-
 /* Whether a process belongs to the program: what it sends to its group has reached the leader already. */
 static bool of_the_program(const struct coordinator *c, pid_t pid)
 {
 	for (int depth = 0; pid > 1 && depth < 64; depth++) {
 		if (pid == c->v[0].monitor || pid == c->v[0].root)
 			return true;
-		pid = parent_of(pid);
+		pid = proc_stat(pid, PROC_PARENT);
 	}
 	return false;
 }

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "monitor/copier.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
@@ -236,27 +237,6 @@ static void announce_child(struct monitor *m, struct task *t, int64_t result, ui
 		lead_handle_waiting(m, c);
 }
 
-/* /proc/PID/stat tells where the break starts. */
-static uint64_t start_of_break(struct task *t)
-{
-	char path[64], text[2048], *at;
-	unsigned long long v = 0;
-	ssize_t n;
-	int fd, field = 2;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", t->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[max_of(n, (ssize_t)0)] = 0;
-	/* The name may hold anything; fields are counted from its closing parenthesis. */
-	for (at = strrchr(text, ')'); at && field < 47; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		sscanf(at, "%llu", &v);
-	return v;
-}
-
 static void leave_mm(struct monitor *m, struct task *t)
 {
 	struct mm *mm = t->left_mm;
@@ -308,7 +288,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	e->entered = t->entered;
 	e->other = t->p->pid;
 	memcpy(e->args, t->args, sizeof(e->args));
-	e->args[5] = start_of_break(t);
+	e->args[5] = proc_stat(t->tid, PROC_START_BRK);
 	if (t->in_captured) {
 		buf_add(&m->build, t->in.at, t->in.len);
 		publish_event(m)->nparts += t->in_parts;
@@ -460,23 +440,6 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 /* A newborn waits so long for the event that tells of its birth, where nobody lives who could have made it. */
 #define ORPHAN_NS 50000000ull
 
-static pid_t parent_of(pid_t tid)
-{
-	char path[64], text[2048], *at;
-	int fd, ppid = 0;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[max_of(n, (ssize_t)0)] = 0;
-	if ((at = strrchr(text, ')')))
-		sscanf(at + 1, " %*c %d", &ppid);
-	return ppid;
-}
-
 /* Whether a task of this process is in a call that makes another one. */
 static bool makes_a_task(struct monitor *m, pid_t pid)
 {
@@ -491,7 +454,7 @@ static bool makes_a_task(struct monitor *m, pid_t pid)
  * it: its birth is part of no event. */
 static void adopt_orphan(struct monitor *m, struct task *t, uint64_t now)
 {
-	if (t->id || !t->has_status || now - t->waits_since < ORPHAN_NS || makes_a_task(m, parent_of(t->tid)))
+	if (t->id || !t->has_status || now - t->waits_since < ORPHAN_NS || makes_a_task(m, proc_stat(t->tid, PROC_PARENT)))
 		return;
 	task_set_id(m, t, ++m->last_id);
 	t->p = process_new(t->tid, mm_new(m, t->tid));

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
 #include "monitor/shields/filters.h"
@@ -30,21 +31,13 @@
 /* Who may set a filter: whoever cannot gain privileges by an exec any more, or has them all. */
 static bool may_install(const struct task *t)
 {
-	unsigned long long caps = 0, no_new = 0;
-	char path[64], *line = NULL;
-	size_t room = 0;
-	FILE *f;
+	char text[PROC_STATUS_MAX];
+	const char *caps, *no_new;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
-	if (!(f = fopen(path, "re")))
-		return false;
-	while (getline(&line, &room, f) > 0) {
-		sscanf(line, "CapEff: %llx", &caps);
-		sscanf(line, "NoNewPrivs: %llu", &no_new);
-	}
-	free(line);
-	fclose(f);
-	return no_new || caps >> 21 & 1; /* CAP_SYS_ADMIN */
+	proc_text(t->tid, "status", text, sizeof(text));
+	caps = proc_line(text, "CapEff");
+	no_new = proc_line(text, "NoNewPrivs");
+	return (no_new && strtoul(no_new, NULL, 10)) || (caps && strtoull(caps, NULL, 16) >> 21 & 1 /* CAP_SYS_ADMIN */);
 }
 
 /* Whether c is another thread of t's process that still lives. */

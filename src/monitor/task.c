@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "monitor/monitor.h"
 #include "monitor/shields/filters.h"
 
@@ -416,19 +417,12 @@ uint64_t task_auxv(struct task *t, uint64_t key)
 /* The numbers of a task, from our namespace to its own. Returns how many. */
 static int numbers(pid_t tid, pid_t *ret, int room)
 {
-	char path[64], text[4096], *at, *end;
-	ssize_t got;
-	int fd, n = 0;
+	char text[PROC_STATUS_MAX], *end;
+	const char *at;
+	int n = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[max_of(got, (ssize_t)0)] = 0;
-	if (!(at = strstr(text, "\nNSpid:")))
-		return 0;
-	for (at += 7; n < room; at = end) {
+	proc_text(tid, "status", text, sizeof(text));
+	for (at = proc_line(text, "NSpid"); at && n < room; at = end) {
 		ret[n] = strtol(at, &end, 10);
 		if (end == at || *at == '\n')
 			break;
@@ -578,31 +572,23 @@ int remote_instead(struct monitor *m, struct task *t, int64_t *ret, long nr, uin
 
 int task_sig_state(struct task *t, struct sig_state *ret)
 {
-	char path[64], text[4096], *at;
-	unsigned long long v;
-	int fd;
-	ssize_t n;
+	static const struct { const char *key; size_t at; } word[] = {
+		{"SigPnd", offsetof(struct sig_state, pending)},
+		{"ShdPnd", offsetof(struct sig_state, pending)},
+		{"SigBlk", offsetof(struct sig_state, blocked)},
+		{"SigIgn", offsetof(struct sig_state, ignored)},
+		{"SigCgt", offsetof(struct sig_state, caught)},
+	};
+	char text[PROC_STATUS_MAX];
+	const char *at = text;
 
 	memset(ret, 0, sizeof(*ret));
-	snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
+	if (!proc_text(t->tid, "status", text, sizeof(text)))
 		return -ESRCH;
-	text[n] = 0;
-	static const struct { const char *name; size_t at; } word[] = {
-		{"SigPnd:", offsetof(struct sig_state, pending)},
-		{"ShdPnd:", offsetof(struct sig_state, pending)},
-		{"SigBlk:", offsetof(struct sig_state, blocked)},
-		{"SigIgn:", offsetof(struct sig_state, ignored)},
-		{"SigCgt:", offsetof(struct sig_state, caught)},
-	};
-	for (size_t i = 0; i < countof(word); i++)
-		if ((at = strstr(text, word[i].name)) && sscanf(at + 7, "%llx", &v) == 1)
-			*(uint64_t *)((char *)ret + word[i].at) |= v;
+	/* They stand in this order. */
+	for (size_t i = 0; i < countof(word) && at; i++)
+		if ((at = proc_line(at, word[i].key)))
+			*(uint64_t *)((char *)ret + word[i].at) |= strtoull(at, NULL, 16);
 	return 0;
 }
 
