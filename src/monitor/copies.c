@@ -164,10 +164,9 @@ static void apply(struct monitor *m, const struct file_write *w, const char *dat
 	else if (c)
 		(void)!pwrite(c->fd, data, w->len, w->offset);
 	/* One task of each address space will do. */
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *t = m->hash[i]; t; t = t->next_hash)
-			if (t->in_mm && t->in_mm->tasks == t)
-				apply_to_task(t, w, data);
+	for (struct task *t = NULL; (t = task_next(m, t));)
+		if (t->in_mm && t->in_mm->tasks == t)
+			apply_to_task(t, w, data);
 }
 
 void copy_apply(struct monitor *m, const struct event *e)

@@ -443,10 +443,9 @@ static void on_birth(struct monitor *m, struct task *t, int kind)
 /* Whether a task of this process is in a call that makes another one. */
 static bool makes_a_task(struct monitor *m, pid_t pid)
 {
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *t = m->hash[i]; t; t = t->next_hash)
-			if (t->p && t->p->pid == pid && t->phase == LEAD_CALL && is_clone(t->nr) && !t->dying)
-				return true;
+	for (struct task *t = NULL; (t = task_next(m, t));)
+		if (t->p && t->p->pid == pid && t->phase == LEAD_CALL && is_clone(t->nr) && !t->dying)
+			return true;
 	return false;
 }
 
@@ -667,14 +666,11 @@ static void on_tick(struct monitor *m)
 		return;
 	now = now_mono();
 	wall = now_wall();
-	for (size_t i = 0; i < countof(m->hash); i++) {
-		for (struct task *t = m->hash[i], *next; t; t = next) {
-			next = t->next_hash;
-			adopt_orphan(m, t, now);
-			lead_share_turn(m, t, now);
-			show_sleeper(m, t, wall);
-			lead_interrupt_held(m, t, now);
-		}
+	for (struct task *t = NULL; (t = task_next(m, t));) {
+		adopt_orphan(m, t, now);
+		lead_share_turn(m, t, now);
+		show_sleeper(m, t, wall);
+		lead_interrupt_held(m, t, now);
 	}
 }
 

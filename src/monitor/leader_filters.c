@@ -49,22 +49,19 @@ static bool is_sibling(const struct task *c, const struct task *t)
 /* The first of the process's other threads whose filters are not among t's, or NULL. */
 static struct task *out_of_step(struct monitor *m, struct task *t)
 {
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *c = m->hash[i]; c; c = c->next_hash)
-			if (is_sibling(c, t) && (c->strict || !filter_descends(t->filter, c->filter)))
-				return c;
+	for (struct task *c = NULL; (c = task_next(m, c));)
+		if (is_sibling(c, t) && (c->strict || !filter_descends(t->filter, c->filter)))
+			return c;
 	return NULL;
 }
 
 static void synchronize(struct monitor *m, struct task *t)
 {
-	for (size_t i = 0; i < countof(m->hash); i++) {
-		for (struct task *c = m->hash[i]; c; c = c->next_hash) {
-			if (!is_sibling(c, t))
-				continue;
-			filter_put(c->filter);
-			c->filter = filter_get(t->filter);
-		}
+	for (struct task *c = NULL; (c = task_next(m, c));) {
+		if (!is_sibling(c, t))
+			continue;
+		filter_put(c->filter);
+		c->filter = filter_get(t->filter);
 	}
 }
 
@@ -163,14 +160,14 @@ static uint32_t verdict(const struct task *t, const struct __ptrace_syscall_info
 	return filter_verdict(t->filter, &data);
 }
 
-static void sigsys(const struct task *t, const struct __ptrace_syscall_info *info, uint32_t reason, siginfo_t *ret)
+static void sigsys(const struct __ptrace_syscall_info *info, uint32_t reason, siginfo_t *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->si_signo = SIGSYS;
 	ret->si_code = SYS_SECCOMP_CODE;
 	ret->si_errno = reason;
 	ret->si_call_addr = (void *)info->instruction_pointer;
-	ret->si_syscall = t->nr;
+	ret->si_syscall = info->seccomp.nr;
 	ret->si_arch = info->arch;
 }
 
@@ -224,10 +221,9 @@ static void end_thread(struct task *t, int sig)
 
 static bool has_siblings(struct monitor *m, struct task *t)
 {
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *c = m->hash[i]; c; c = c->next_hash)
-			if (is_sibling(c, t))
-				return true;
+	for (struct task *c = NULL; (c = task_next(m, c));)
+		if (is_sibling(c, t))
+			return true;
 	return false;
 }
 
@@ -267,21 +263,18 @@ static void trap(struct monitor *m, struct task *t, const siginfo_t *info)
 	lead_deliver_at_call(m, t, info, EVF_INCALL, t->nr);
 }
 
-enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info,
-                               int64_t *ret_answer)
+/* What the program's filters say of the call: it runs, it is answered with *ret_answer, or (FILTER_ENDS) *ret_action
+ * is to be done, and *ret_info says why. */
+static enum lead_filtered decide(struct task *t, const struct __ptrace_syscall_info *info, int64_t *ret_answer,
+                                 uint32_t *ret_action, siginfo_t *ret_info)
 {
-	siginfo_t si;
-	uint32_t v;
+	uint32_t v = t->filter || t->strict ? verdict(t, info) : SECCOMP_RET_ALLOW;
 
-	if ((!t->filter && !t->strict) || shield_vdso_alone(t))
+	*ret_action = v & SECCOMP_RET_ACTION_FULL;
+	switch (*ret_action) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
 		return FILTER_PASSES;
-	v = verdict(t, info);
-	if ((v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW || (v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_LOG)
-		return FILTER_PASSES;
-	/* What does not run needs not be known. */
-	t->call_flags &= ~EVF_UNKNOWN;
-	sigsys(t, info, v & SECCOMP_RET_DATA, &si);
-	switch (v & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ERRNO:
 		*ret_answer = -(int64_t)min_of(v & SECCOMP_RET_DATA, 4095u);
 		return FILTER_ANSWERS;
@@ -290,44 +283,50 @@ enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct _
 		/* Nobody is there to ask. */
 		*ret_answer = -ENOSYS;
 		return FILTER_ANSWERS;
-	case SECCOMP_RET_TRAP:
-		trap(m, t, &si);
-		return FILTER_ENDS;
 	default:
-		kill_task(m, t, &si, (v & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_KILL_THREAD);
+		sigsys(info, v & SECCOMP_RET_DATA, ret_info);
 		return FILTER_ENDS;
 	}
 }
 
+enum lead_filtered lead_filter(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info,
+                               int64_t *ret_answer)
+{
+	enum lead_filtered what;
+	uint32_t action;
+	siginfo_t si;
+
+	if (shield_vdso_alone(t))
+		return FILTER_PASSES;
+	what = decide(t, info, ret_answer, &action, &si);
+	/* What does not run needs not be known. */
+	if (what != FILTER_PASSES)
+		t->call_flags &= ~EVF_UNKNOWN;
+	if (what == FILTER_ENDS && action == SECCOMP_RET_TRAP)
+		trap(m, t, &si);
+	else if (what == FILTER_ENDS)
+		kill_task(m, t, &si, action != SECCOMP_RET_KILL_THREAD);
+	return what;
+}
+
 void lead_filter_foreign(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info)
 {
+	enum lead_filtered what;
+	uint32_t action;
+	int64_t result;
 	siginfo_t si;
-	uint32_t v = t->filter || t->strict ? verdict(t, info) : SECCOMP_RET_ALLOW;
 
-	switch (v & SECCOMP_RET_ACTION_FULL) {
-	case SECCOMP_RET_ALLOW:
-	case SECCOMP_RET_LOG:
-		break;
-	case SECCOMP_RET_ERRNO:
-	case SECCOMP_RET_TRACE:
-	case SECCOMP_RET_USER_NOTIF:
-		if (task_regs(t))
-			break;
+	what = decide(t, info, &result, &action, &si);
+	if (what == FILTER_ANSWERS && task_regs(t) == 0) {
 		t->regs.orig_rax = -1;
-		t->regs.rax = (v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO
-		                      ? -(int64_t)min_of(v & SECCOMP_RET_DATA, 4095u) : -ENOSYS;
+		t->regs.rax = result;
 		task_set_regs(t);
-		break;
-	case SECCOMP_RET_TRAP:
-		t->nr = info->seccomp.nr;
-		sigsys(t, info, v & SECCOMP_RET_DATA, &si);
-		if (task_deliver_at_call(m, t, &si, t->nr) == 0) {
-			t->phase = LEAD_USER;
-			task_resume(t, PTRACE_CONT, SIGSYS);
-			return;
-		}
-		/* fall through */
-	default:
+	} else if (what == FILTER_ENDS && action == SECCOMP_RET_TRAP &&
+	           task_deliver_at_call(m, t, &si, info->seccomp.nr) == 0) {
+		t->phase = LEAD_USER;
+		task_resume(t, PTRACE_CONT, SIGSYS);
+		return;
+	} else if (what == FILTER_ENDS) {
 		kill(t->p->pid, SIGKILL);
 	}
 	lead_go_user(t);

@@ -142,7 +142,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 	struct sig_state s;
 	siginfo_t info;
 
-	if (task_siginfo(t, &info) || (info.si_signo == SIGTRAP && info.si_code == (SIGTRAP | PTRACE_EVENT_EXIT << 8)))
+	if (task_siginfo(t, &info) || siginfo_is_end(&info))
 		return;
 	if (t->p->foreign) {
 		if (!insn_give_own(m, t, &info))

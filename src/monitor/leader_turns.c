@@ -40,21 +40,10 @@ static struct task *longest_waiting(struct mm *mm)
 	return best;
 }
 
-/* SIGKILL, or another thread's exit, takes a task out of the stop that it waited in: it stands at its end then, which
- * its next status tells. */
-static bool is_at_its_end(const struct task *t)
-{
-	siginfo_t info;
-
-	return ptrace(PTRACE_GETSIGINFO, t->tid, 0, &info) < 0
-	               ? errno == ESRCH
-	               : info.si_signo == SIGTRAP && info.si_code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
-}
-
 bool lead_handle_waiting(struct monitor *m, struct task *t)
 {
 	t->has_status = false;
-	if (is_at_its_end(t))
+	if (task_at_its_end(t))
 		return false;
 	lead_handle_stop(m, t, t->status);
 	return true;

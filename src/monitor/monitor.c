@@ -116,12 +116,11 @@ void monitor_kill_all(struct monitor *m)
 	int status;
 	pid_t pid;
 
-	for (size_t i = 0; i < countof(m->hash); i++)
-		for (struct task *t = m->hash[i]; t; t = t->next_hash) {
-			kill(t->tid, SIGKILL);
-			/* One that is on the way out already, and that we hold there. */
-			ptrace(PTRACE_CONT, t->tid, 0, 0);
-		}
+	for (struct task *t = NULL; (t = task_next(m, t));) {
+		kill(t->tid, SIGKILL);
+		/* One that is on the way out already, and that we hold there. */
+		ptrace(PTRACE_CONT, t->tid, 0, 0);
+	}
 	/* Reaped here, or they would outlive this monitor for a moment. They stop once more, on the way out. */
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
 		if (pid > 0 && WIFSTOPPED(status))

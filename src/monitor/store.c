@@ -237,14 +237,12 @@ static bool is_mapped(const struct monitor *m, const struct stat *st)
 {
 	if (!is_kept(st))
 		return false;
-	for (size_t i = 0; i < countof(m->hash); i++) {
-		for (const struct task *t = m->hash[i]; t; t = t->next_hash) {
-			const struct mm *mm = t->in_mm;
+	for (const struct task *t = NULL; (t = task_next(m, t));) {
+		const struct mm *mm = t->in_mm;
 
-			for (int k = 0; mm && k < mm->nmap; k++)
-				if (mm->map[k].dev == st->st_dev && mm->map[k].ino == st->st_ino)
-					return true;
-		}
+		for (int k = 0; mm && k < mm->nmap; k++)
+			if (mm->map[k].dev == st->st_dev && mm->map[k].ino == st->st_ino)
+				return true;
 	}
 	return false;
 }

@@ -33,6 +33,17 @@ struct task *task_by_id(struct monitor *m, uint32_t id)
 	return id < m->room_ids ? m->by_id[id] : NULL;
 }
 
+struct task *task_next(const struct monitor *m, const struct task *t)
+{
+	size_t i = t ? HASH(t->tid) + 1 : 0;
+
+	if (t && t->next_hash)
+		return t->next_hash;
+	while (i < countof(m->hash) && !m->hash[i])
+		i++;
+	return i < countof(m->hash) ? m->hash[i] : NULL;
+}
+
 void task_set_id(struct monitor *m, struct task *t, uint32_t id)
 {
 	if (id >= m->room_ids) {
@@ -609,6 +620,19 @@ bool signal_is_fault(const siginfo_t *i)
 		return i->si_code > 0;
 	}
 	return false;
+}
+
+bool siginfo_is_end(const siginfo_t *i)
+{
+	return i->si_signo == SIGTRAP && i->si_code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+}
+
+bool task_at_its_end(struct task *t)
+{
+	siginfo_t info;
+	int err = task_siginfo(t, &info);
+
+	return err ? err == -ESRCH : siginfo_is_end(&info);
 }
 
 int task_signal_stop(struct monitor *m, struct task *t, int sig)

@@ -195,6 +195,8 @@ struct task *task_by_id(struct monitor *m, uint32_t id);
 struct task *task_new(struct monitor *m, pid_t tid, struct process *p);   /* id 0: not known yet */
 void task_set_id(struct monitor *m, struct task *t, uint32_t id);
 void task_free(struct monitor *m, struct task *t);
+/* All tasks, in no order: the first one for NULL, NULL after the last. Who may free t asks for the next one before. */
+struct task *task_next(const struct monitor *m, const struct task *t);
 /* What the descriptor `fd` of a process is; false where there is none. */
 bool process_stat_fd(const struct process *p, int fd, struct stat *ret);
 struct process *process_new(pid_t pid, struct mm *mm);
@@ -266,6 +268,11 @@ bool sig_default_ignores(int sig);
 bool sig_default_stops(int sig);
 /* Whether the instruction at which a task stands raised it: it comes at the same place in every version. */
 bool signal_is_fault(const siginfo_t *i);
+/* Whether what PTRACE_GETSIGINFO told is the stop at a task's end, whatever it was stopped for when waitpid said so:
+ * SIGKILL, or another thread's exit, takes a task out of every stop but that one. */
+bool siginfo_is_end(const siginfo_t *i);
+/* The same of t now; true as well while it is on the way there. Its next status tells, unless t is resumed before. */
+bool task_at_its_end(struct task *t);
 /* Send a signal and go to its stop; only where the task meets it at once (stopped in or at a call). */
 int task_signal_stop(struct monitor *m, struct task *t, int sig);
 /* t stands at a call, its registers are valid. It goes on with those of `during`, which get it to the signal's stop,
