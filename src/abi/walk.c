@@ -207,7 +207,8 @@ struct place {
 };
 
 /* Visit bytes, unless there are none. */
-static int put(const struct place *p, uint64_t addr, uint64_t len, uint64_t cap, unsigned kind, unsigned shape, unsigned sub)
+static int put(const struct place *p, uint64_t addr, uint64_t len, uint64_t cap, unsigned kind, unsigned shape,
+               unsigned sub)
 {
 	struct extent e;
 

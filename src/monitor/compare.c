@@ -33,8 +33,8 @@ static bool is_pointer(int kind)
 /* Of flags, too, the kernel knows none above the lower half, even where it takes a long. */
 static bool is_int(int kind)
 {
-	return kind == K_FLAGS || kind == K_OCT || kind == K_INT || kind == K_UINT || kind == K_FD || kind == K_DFD || kind == K_PID || kind == K_SIG ||
-	       kind == K_UID || kind == K_GID || kind == K_MODE || kind == K_ENUM;
+	return kind == K_FLAGS || kind == K_OCT || kind == K_INT || kind == K_UINT || kind == K_FD || kind == K_DFD ||
+	       kind == K_PID || kind == K_SIG || kind == K_UID || kind == K_GID || kind == K_MODE || kind == K_ENUM;
 }
 
 static bool values_equal(const struct task *t, int kind, uint64_t leader, uint64_t own)

@@ -32,11 +32,6 @@
 
 /* ---- calls ---- */
 
-static bool is_clone(uint32_t nr)
-{
-	return nr == SYS_clone || nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone3;
-}
-
 static bool is_exec(uint32_t nr)
 {
 	return nr == SYS_execve || nr == SYS_execveat;
@@ -145,12 +140,12 @@ static void call_prepare(struct monitor *m, struct task *t)
 	bool sleeps = !(t->row->who & QUICK);
 
 	copier_before_call(t);
-	if (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || is_clone(t->nr))
+	if (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || lead_makes_task(t->nr))
 		capture_in(m, t);
-	if (is_clone(t->nr))
+	if (lead_makes_task(t->nr))
 		shield_clone_leader(m, t);
 	shield_madvise(t);
-	if (lead_shares_memory(t) && sleeps && !(t->row->who & NORET) && !is_clone(t->nr)) {
+	if (lead_shares_memory(t) && sleeps && !(t->row->who & NORET) && !lead_makes_task(t->nr)) {
 		if (!t->in_captured)
 			capture_in(m, t);
 		task_regs(t);
@@ -223,21 +218,7 @@ static void on_call(struct monitor *m, struct task *t)
 		lead_pass_turn(m, t->in_mm);
 }
 
-/* A call that made a task has returned (or, vfork, has got that far). */
-static void announce_child(struct monitor *m, struct task *t, int64_t result, uint32_t flags)
-{
-	struct task *c = task_by_id(m, t->child);
-
-	publish_call(m, t, EV_CALL, result, flags | EVF_BIRTH);
-	t->child = 0;
-	if (!c)
-		return;
-	c->announced = true;
-	if (c->has_status && lead_has_turn(c))
-		lead_handle_waiting(m, c);
-}
-
-static void leave_mm(struct monitor *m, struct task *t)
+void lead_leave_mm(struct monitor *m, struct task *t)
 {
 	struct mm *mm = t->left_mm;
 
@@ -273,7 +254,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 		/* Nobody follows it any more, whatever it executes. */
 		t->execing = false;
 		lead_go_user(t);
-		leave_mm(m, t);
+		lead_leave_mm(m, t);
 		return;
 	}
 	task_regs(t);
@@ -312,7 +293,20 @@ static void on_exec_done(struct monitor *m, struct task *t)
 	t->execing = false;
 	set_mark(m);
 	lead_go_user(t);
-	leave_mm(m, t);
+	lead_leave_mm(m, t);
+}
+
+static void on_exec_event(struct monitor *m, struct task *t)
+{
+	/* The parent of a vfork runs from here on; but a follower's child must still find its memory as it was,
+	 * so nobody in it goes on before the exec's event is out. */
+	t->left_mm = mm_get(t->in_mm);
+	t->left_mm->leaving = true;
+	task_new_mm(m, t);
+	t->execing = true;
+	t->phase = LEAD_CALL;
+	shield_forget_patches(t->p);
+	task_resume(t, PTRACE_SYSCALL, 0);
 }
 
 /* The kernel's internal codes: whether the call is restarted, or interrupted, depends on the signal
@@ -365,184 +359,10 @@ static void on_call_done(struct monitor *m, struct task *t)
 		t->awaits_signal = true;
 	}
 	if (t->child)
-		announce_child(m, t, result, flags);
+		lead_announce_child(m, t, result, flags);
 	else
 		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, result, flags);
 	lead_go_user(t);
-}
-
-/* ---- births and deaths ---- */
-
-static void on_birth(struct monitor *m, struct task *t, int kind)
-{
-	unsigned long tid = 0;
-	struct clone_call call;
-	struct task *c;
-	uint64_t flags;
-	struct mm *mm;
-
-	clone_parse(t, &call);
-	flags = call.flags;
-	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &tid);
-	c = task_by_tid(m, tid);
-	if (!c)
-		c = task_new(m, tid, NULL);
-	task_set_id(m, c, ++m->last_id);
-	if (flags & CLONE_THREAD) {
-		c->p = t->p;
-	} else {
-		mm = flags & CLONE_VM ? mm_get(t->p->mm) : mm_fork(m, t->p->mm, tid);
-		c->p = process_new(tid, mm);
-		c->p->other_spaces = t->p->other_spaces || flags & CLONE_NEWPID ||
-		                     (t->nr == SYS_clone3 && flags & CLONE_NEWTIME);
-		c->p->segv_ignored = t->p->segv_ignored;
-		c->p->segv_handled = t->p->segv_handled;
-		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
-		if (flags & CLONE_CLEAR_SIGHAND)
-			process_clear_handlers(c->p);
-		c->p->execed = true;
-		c->p->foreign = t->p->foreign;
-		shield_fork(t->p, c->p);
-	}
-	c->p->ntasks++;
-	task_use_mm(c, c->p->mm);
-	c->phase = LEAD_BORN;
-	c->sigmask = t->sigmask;
-	c->filter = filter_get(t->filter);
-	c->strict = t->strict;
-	c->cpus = t->cpus;
-	c->cpus_set = t->cpus_set;
-	c->ctid = flags & CLONE_CHILD_CLEARTID ? call.ctid : 0;
-	c->settid = flags & CLONE_CHILD_SETTID ? call.ctid : 0;
-	if (t->p->foreign) {
-		c->hidden = c->announced = true;
-		task_resume(t, PTRACE_CONT, 0);
-		if (c->has_status)
-			lead_handle_waiting(m, c);
-		return;
-	}
-	t->child = c->id;
-	if (t->in_mm->ntasks > 1 && !t->in_mm->turn)
-		lead_has_turn(t);
-	if (kind == PTRACE_EVENT_VFORK) {
-		/* The parent sleeps until the child has gone its way: it is announced now. */
-		task_regs(t);
-		t->vfork_parent = true;
-		announce_child(m, t, task_tid_for(t, tid), 0);
-		task_resume(t, PTRACE_SYSCALL, 0);
-		if (t->in_mm->turn == t)
-			lead_pass_turn(m, t->in_mm);
-		return;
-	}
-	task_resume(t, PTRACE_SYSCALL, 0);
-}
-
-/* A newborn waits so long for the event that tells of its birth, where nobody lives who could have made it. */
-#define ORPHAN_NS 50000000ull
-
-/* Whether a task of this process is in a call that makes another one. */
-static bool makes_a_task(struct monitor *m, pid_t pid)
-{
-	for (struct task *t = NULL; (t = task_next(m, t));)
-		if (t->p && t->p->pid == pid && t->phase == LEAD_CALL && is_clone(t->nr) && !t->dying)
-			return true;
-	return false;
-}
-
-/* SIGKILL may end a task between its making another one and its telling so. What it has made lives, and nobody follows
- * it: its birth is part of no event. */
-static void adopt_orphan(struct monitor *m, struct task *t, uint64_t now)
-{
-	if (t->id || !t->has_status || now - t->waits_since < ORPHAN_NS || makes_a_task(m, proc_stat(t->tid, PROC_PARENT)))
-		return;
-	task_set_id(m, t, ++m->last_id);
-	t->p = process_new(t->tid, mm_new(m, t->tid));
-	t->p->foreign = t->p->execed = true;
-	t->p->ntasks++;
-	task_use_mm(t, t->p->mm);
-	t->hidden = t->announced = true;
-	monitor_notef(m, NOTE_UNKNOWN, t->tid, "process %d was born while its parent was killed: it is not followed", t->tid);
-	lead_handle_waiting(m, t);
-}
-
-static void on_first_turn(struct monitor *m, struct task *t)
-{
-	if (t->hidden) {
-		lead_go_user(t);
-		return;
-	}
-	publish_begin(m, t, EV_RUN, EVF_RUNS);
-	if (t->settid)
-		publish_guest(m, t, PART_OUT, 0, t->settid, 4);
-	publish_end(m, t);
-	lead_go_user(t);
-}
-
-static void on_exec_event(struct monitor *m, struct task *t)
-{
-	/* The parent of a vfork runs from here on; but a follower's child must still find its memory as it was,
-	 * so nobody in it goes on before the exec's event is out. */
-	t->left_mm = mm_get(t->in_mm);
-	t->left_mm->leaving = true;
-	task_new_mm(m, t);
-	t->execing = true;
-	t->phase = LEAD_CALL;
-	shield_forget_patches(t->p);
-	task_resume(t, PTRACE_SYSCALL, 0);
-}
-
-static void on_dying(struct monitor *m, struct task *t)
-{
-	unsigned long status = 0;
-	bool shared = lead_shares_memory(t), born = t->child;
-	struct task *c;
-	struct event *e;
-
-	if (t->hidden) {
-		t->dying = true;
-		t->has_status = false;
-		task_resume(t, PTRACE_CONT, 0);
-		return;
-	}
-	copier_settle(t, 0, ~0ull);
-	/* It has made a task, and does not live to see it. */
-	if (t->child && (c = task_by_id(m, t->child)) && !task_regs(t))
-		announce_child(m, t, task_tid_for(t, c->tid), 0);
-	/* The call that it does not come back from, its own death perhaps: followers must be at the same. */
-	if (t->phase == LEAD_CALL && !born && !t->entered_published && !t->execing && !t->vfork_parent && !shared && !task_regs(t))
-		publish_call(m, t, EV_ENTER, 0, 0);
-	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
-	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
-	e->result = status;
-	if (shared)
-		shield_death_words(m, t);
-	publish_end(m, t);
-	t->phase = LEAD_EXITING;
-	t->dying = true;
-	t->has_status = false;
-	task_resume(t, PTRACE_CONT, 0);
-	/* The first thread of a process is not reaped before the others: nobody can wait for that. */
-	if (t->tid == t->p->pid && t->in_mm && t->in_mm->turn == t && t->p->ntasks > 1)
-		lead_pass_turn(m, t->in_mm);
-}
-
-static void on_dead(struct monitor *m, struct task *t, int status)
-{
-	struct mm *mm = t->in_mm ? mm_get(t->in_mm) : NULL;
-
-	if (t->p == m->root && t->tid == m->root->pid)
-		m->root_status = status;
-	if (!t->dying && t->id && !t->hidden) {
-		struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
-
-		e->result = status;
-		publish_end(m, t);
-	}
-	leave_mm(m, t);
-	task_free(m, t);
-	if (mm && !mm->turn)
-		lead_pass_turn(m, mm);
-	mm_put(mm);
 }
 
 /* ---- stops ---- */
@@ -566,33 +386,23 @@ void lead_handle_stop(struct monitor *m, struct task *t, int status)
 {
 	int event = status >> 16, sig = WSTOPSIG(status);
 
-	if (t->phase == LEAD_BORN) {
-		on_first_turn(m, t);
+	if (t->phase == LEAD_BORN && event != PTRACE_EVENT_EXIT) {
+		lead_on_first_turn(m, t);
 		return;
 	}
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP: on_call(m, t); return;
 	case PTRACE_EVENT_CLONE:
 	case PTRACE_EVENT_FORK:
-	case PTRACE_EVENT_VFORK:   on_birth(m, t, event); return;
+	case PTRACE_EVENT_VFORK:   lead_on_birth(m, t, event); return;
 	case PTRACE_EVENT_EXEC:    on_exec_event(m, t); return;
-	case PTRACE_EVENT_EXIT:    on_dying(m, t); return;
+	case PTRACE_EVENT_EXIT:    lead_on_dying(m, t); return;
 	case PTRACE_EVENT_STOP:    on_group_stop(m, t, sig); return;
 	}
 	if (sig == (SIGTRAP | 0x80))
 		on_call_done(m, t);
 	else
 		lead_on_signal(m, t, sig);
-}
-
-/* Stops that can be handled only by the task that has the turn: those that publish. */
-static bool needs_turn(const struct task *t, int status)
-{
-	int event = status >> 16;
-
-	if (event == PTRACE_EVENT_EXIT || event == PTRACE_EVENT_STOP)
-		return t->phase == LEAD_BORN;
-	return true;
 }
 
 /* A thread other than the first has made an exec: all others are gone, and it has taken the first
@@ -620,7 +430,7 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
 		if (t)
-			on_dead(m, t, status);
+			lead_on_dead(m, t, status);
 		return;
 	}
 	if (!t) {
@@ -630,15 +440,8 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 	}
 	t->state = TASK_STOPPED;
 	t->regs_valid = false;
-	if (status >> 16 == PTRACE_EVENT_EXIT && !t->id) {
-		/* Killed with the process that it was born into. */
-		t->has_status = false;
-		task_resume(t, PTRACE_CONT, 0);
-		return;
-	}
-	if (status >> 16 == PTRACE_EVENT_EXIT && t->phase == LEAD_BORN && t->id)
-		t->phase = LEAD_EXITING;
-	if (!t->id || (t->phase == LEAD_BORN && !t->announced) || (needs_turn(t, status) && !lead_has_turn(t))) {
+	/* Even a newborn's end comes after its birth. */
+	if ((t->phase == LEAD_BORN && !t->announced) || (lead_needs_turn(t, status) && !lead_has_turn(t))) {
 		lead_wait_for_turn(t, status);
 		return;
 	}
@@ -667,7 +470,7 @@ static void on_tick(struct monitor *m)
 	now = now_mono();
 	wall = now_wall();
 	for (struct task *t = NULL; (t = task_next(m, t));) {
-		adopt_orphan(m, t, now);
+		lead_adopt_orphan(m, t, now);
 		lead_share_turn(m, t, now);
 		show_sleeper(m, t, wall);
 		lead_interrupt_held(m, t, now);

@@ -8,6 +8,7 @@
 #define TANDEM_LEADER_H
 
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 #include "monitor/monitor.h"
 
@@ -15,7 +16,29 @@
 /* Handle what t has stopped for. It has the turn. */
 void lead_handle_stop(struct monitor *m, struct task *t, int status);
 
+/* An exec has left t->left_mm, and its event is out: who shares that may go on. */
+void lead_leave_mm(struct monitor *m, struct task *t);
+static inline bool lead_makes_task(uint32_t nr)
+{
+	return nr == SYS_clone || nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone3;
+}
+
+/* ---- leader_births.c ---- */
+/* t stands at the event that tells of a task it has made. */
+void lead_on_birth(struct monitor *m, struct task *t, int kind);
+/* The call that made a task has returned `result` (or, vfork, has got that far): now the child may run. */
+void lead_announce_child(struct monitor *m, struct task *t, int64_t result, uint32_t flags);
+/* A newborn that has the turn runs. */
+void lead_on_first_turn(struct monitor *m, struct task *t);
+/* t stands at PTRACE_EVENT_EXIT; it has ended. */
+void lead_on_dying(struct monitor *m, struct task *t);
+void lead_on_dead(struct monitor *m, struct task *t, int status);
+/* On a tick: a newborn of whose birth nobody will tell. */
+void lead_adopt_orphan(struct monitor *m, struct task *t, uint64_t now);
+
 /* ---- leader_turns.c ---- */
+/* Whether a stop is one that only the task which has the turn may handle: those that publish. */
+bool lead_needs_turn(const struct task *t, int status);
 bool lead_shares_memory(const struct task *t);
 /* Whether t may run; takes the turn if nobody has it. */
 bool lead_has_turn(struct task *t);

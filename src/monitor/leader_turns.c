@@ -35,15 +35,23 @@ static struct task *longest_waiting(struct mm *mm)
 	struct task *best = NULL;
 
 	for (struct task *t = mm->tasks; t; t = t->next_mm)
-		if (t->has_status && (!best || t->waits_since < best->waits_since))
+		if (t->has_status && (t->phase != LEAD_BORN || t->announced) &&
+		    (!best || t->waits_since < best->waits_since))
 			best = t;
 	return best;
+}
+
+bool lead_needs_turn(const struct task *t, int status)
+{
+	int event = status >> 16;
+
+	return event != PTRACE_EVENT_EXIT && (event != PTRACE_EVENT_STOP || t->phase == LEAD_BORN);
 }
 
 bool lead_handle_waiting(struct monitor *m, struct task *t)
 {
 	t->has_status = false;
-	if (task_at_its_end(t))
+	if (t->status >> 16 != PTRACE_EVENT_EXIT && task_at_its_end(t))
 		return false;
 	lead_handle_stop(m, t, t->status);
 	return true;

@@ -68,7 +68,7 @@ struct process {
 	int ntasks;
 	struct mm *mm;
 	bool execed;                   /* runs the program, not tandem's own start code */
-	bool killed;                   /* follower: SIGKILL was sent */
+	bool killed;                   /* follower: SIGKILL was sent; leader: followers have been told that a signal ended it */
 	bool exits;                    /* follower: has made exit_group */
 	struct cookies *cookies;       /* follower: see cookies.c */
 	bool filtered;                 /* follower: the leader's has answered a seccomp call; see memory_alone */

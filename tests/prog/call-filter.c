@@ -134,23 +134,22 @@ static void *last_of_all(void *arg)
     return arg;
 }
 
-static void kills(void)
+static int child_under(unsigned action)
 {
     pid_t pid = fork();
     if (pid == 0) {
-        refuse(SYS_sync, SECCOMP_RET_KILL_PROCESS);
+        refuse(SYS_sync, action);
         sync();
         _exit(9);
     }
-    expect("KILL_PROCESS", ended(pid), 1000 + SIGSYS);
-    pid = fork();
-    if (pid == 0) {
-        refuse(SYS_sync, SECCOMP_RET_KILL_THREAD);
-        sync();
-        _exit(9);
-    }
-    expect("KILL_THREAD, the only one", ended(pid), 1000 + SIGSYS);
-    pid = fork();
+    return ended(pid);
+}
+
+static void kills(void)
+{
+    expect("KILL_PROCESS", child_under(SECCOMP_RET_KILL_PROCESS), 1000 + SIGSYS);
+    expect("KILL_THREAD, the only one", child_under(SECCOMP_RET_KILL_THREAD), 1000 + SIGSYS);
+    pid_t pid = fork();
     if (pid == 0) {
         long nr = SYS_sync;
         pthread_t t;

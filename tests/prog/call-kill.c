@@ -2,6 +2,7 @@
  * run when wait4 is back. */
 #include "expect.h"
 #include <pthread.h>
+#include <sys/prctl.h>
 
 static void *sleeps(void *arg)
 {
@@ -98,9 +99,35 @@ static void waited(void)
     signal(SIGCHLD, SIG_DFL);
 }
 
+/* Parents that are killed while they fork: whom they have just made lives, and ends. */
+static void forking(void)
+{
+    int ended = 0;
+    expect("PR_SET_CHILD_SUBREAPER", prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    for (int i = 0; i < 60; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            for (;;) {
+                pid_t child = fork();
+                if (child == 0)
+                    _exit(0);
+                waitpid(child, NULL, 0);
+            }
+        }
+        struct timespec t = { 0, 2000000 + i % 50 * 20000 };
+        nanosleep(&t, NULL);
+        kill(pid, SIGKILL);
+        while (wait(NULL) > 0)
+            ended = 1;
+    }
+    expect("nobody is left", ended, 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 int main(void)
 {
     killed();
+    forking();
     stopped();
     waited();
     return done();

@@ -14,20 +14,7 @@
 
 #include "base/base.h"
 #include "monitor/shields/filters.h"
-
-static int tests, failures;
-
-static void ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%s %d - ", good ? "ok" : "not ok", ++tests);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	failures += !good;
-}
+#include "tap.h"
 
 static uint64_t state = 4711;
 
@@ -178,6 +165,5 @@ int main(int argc, char **argv)
 			ok(false, "instruction 0x%x: the kernel %s it", code, kernel ? "takes" : "does not take");
 	}
 	ok(true, "every instruction is taken that the kernel takes");
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_end();
 }

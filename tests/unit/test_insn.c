@@ -24,20 +24,7 @@
 #include "base/base.h"
 #include "monitor/shields/insn.h"
 #include "monitor/shields/vdso.h"
-
-static int tests, failures;
-
-static void ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%s %d - ", good ? "ok" : "not ok", ++tests);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	failures += !good;
-}
+#include "tap.h"
 
 /* ---- decoding ---- */
 
@@ -846,6 +833,5 @@ int main(void)
 	test_scan_library("ld-linux-x86-64.so.2", 0xf8, 1);
 	test_vdso();
 	test_vdso_runs();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_end();
 }

@@ -222,25 +222,11 @@ int main(int argc, char **argv)
 
 #include "base/base.h"
 #include "show/symbols.h"
+#include "tap.h"
 
 #define MAX_FRAMES 200
 
-static int tests, failures;
 static char source[PATH_MAX], dir[] = "/tmp/test_symbols.XXXXXX";
-
-static void ok(bool good, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%sok %d - ", good ? "" : "not ", ++tests);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	failures += !good;
-	fflush(stdout);
-}
 
 /*
  * Snapshots
@@ -733,8 +719,7 @@ int main(int argc, char **argv)
 	free(exe);
 	symbols_free(sy);
 	run("rm -rf %s", dir);
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_end();
 }
 
 #endif

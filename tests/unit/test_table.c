@@ -60,20 +60,7 @@
 #include "abi/table.h"
 #include "abi/walk.h"
 #include "base/base.h"
-
-static int tests, failures;
-
-static void ok(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%s %d - ", good ? "ok" : "not ok", ++tests);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	failures += !good;
-}
+#include "tap.h"
 
 /* ---- the rows ---- */
 
@@ -691,6 +678,5 @@ int main(void)
 	test_births();
 	test_sized();
 	test_rubbish();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return tap_end();
 }
