@@ -47,6 +47,7 @@ static void call_begin(struct task *t, const struct __ptrace_syscall_info *info)
 	t->in_captured = false;
 	t->entered_published = false;
 	t->child = 0;
+	t->written = 0;
 	t->patched_args = 0;
 	t->entered = now_wall();
 	if (info->seccomp.ret_data == 2)
@@ -165,6 +166,8 @@ static void on_call(struct monitor *m, struct task *t)
 	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
 		t->phase = LEAD_CALL;
 		task_resume(t, PTRACE_SYSCALL, 0);
+		if (t->entered_published)
+			lead_pass_turn(m, t->in_mm);
 		return;
 	}
 	if (t->p->foreign) {
@@ -341,6 +344,8 @@ static void on_call_done(struct monitor *m, struct task *t)
 	if (t->untrapped)
 		retrap(m, t);
 	shield_args_back(t);
+	if (lead_write_on(t, &result))
+		return;
 	if (call_undecided(t, result)) {
 		t->restart_result = result;
 		t->phase = LEAD_RESTART;

@@ -62,6 +62,9 @@ bool lead_take_held(struct task *t, siginfo_t *ret);
 void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t *info);
 /* Whether a signal will be delivered on the way out of the call that just returned. */
 bool lead_signal_follows(struct task *t, int64_t result);
+/* A write that came back short because of a signal that is ignored goes on: true; t runs. Otherwise *result is what all
+ * of it has returned. */
+bool lead_write_on(struct task *t, int64_t *result);
 void lead_refresh_mask(struct task *t);
 /* On a tick: a held signal can wait no longer. */
 void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now);

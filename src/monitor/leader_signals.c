@@ -4,11 +4,14 @@
  * at the entry of the next one. Until then it is held here. All others act at once, as without tandem.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/proc.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
@@ -90,9 +93,91 @@ static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
 	task_resume(t, PTRACE_CONT, info->si_signo);
 }
 
+/* ---- writes that an ignored signal cuts short ---- */
+
+/* Without ptrace the kernel drops an ignored signal at once. Here it wakes the task first, and a write that sleeps comes
+ * back with what it has got rid of so far: a program without handlers expects no such thing. So it goes on with the rest,
+ * and there is one call, as the program made it. */
+
+static bool only_ignored(const struct sig_state *s)
+{
+	uint64_t due = s->pending & ~s->blocked;
+
+	for (int sig = 1; sig <= 64; sig++)
+		if (due & sig_bit(sig) && !(s->ignored & sig_bit(sig)) && (s->caught & sig_bit(sig) || !sig_default_ignores(sig)))
+			return false;
+	return due;
+}
+
+/* Whether writes to the descriptor sleep until all is written. */
+static bool writes_all(const struct task *t, int fd)
+{
+	char name[32], text[256];
+	const char *flags;
+	struct stat st;
+
+	if (!process_stat_fd(t->p, fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode)))
+		return false;
+	snprintf(name, sizeof(name), "fdinfo/%d", fd);
+	proc_text(t->p->pid, name, text, sizeof(text));
+	return (flags = proc_line(text, "flags")) && !(strtoul(flags, NULL, 8) & O_NONBLOCK);
+}
+
+static bool was_cut(struct task *t, int64_t result)
+{
+	struct sig_state s;
+
+	if (t->written >= min_of(t->args[2], 0x7ffff000ull) || (result < 0 && result != -512))
+		return false;
+	if (t->nr == SYS_sendto && t->args[3] & MSG_DONTWAIT)
+		return false;
+	return task_sig_state(t, &s) == 0 && only_ignored(&s) && writes_all(t, t->args[0]);
+}
+
+bool lead_write_on(struct task *t, int64_t *result)
+{
+	if ((t->nr != SYS_write && t->nr != SYS_sendto) || t->call_flags & EVF_INT80 || (*result <= 0 && !t->written))
+		return false;
+	if (!t->written && *result >= (int64_t)t->args[2])
+		return false;
+	t->written += max_of(*result, (int64_t)0);
+	if (was_cut(t, *result)) {
+		t->regs.rsi = t->args[1] + t->written;
+		t->regs.rdx = t->args[2] - t->written;
+		t->regs.rip -= 2;
+		t->regs.rax = t->nr;
+		t->regs.orig_rax = -1;
+		t->patched_args |= 2 | 4;
+		task_set_regs(t);
+		t->restart_result = -513;
+		t->phase = LEAD_RESTART;
+		task_resume(t, PTRACE_CONT, 0);
+		return true;
+	}
+	*result = t->regs.rax = t->written;
+	t->written = 0;
+	task_set_regs(t);
+	return false;
+}
+
+/* A signal that ends or interrupts the program came before the rest could be tried. */
+static void write_no_more(struct task *t)
+{
+	if (!t->written || task_regs(t))
+		return;
+	t->restart_result = t->regs.rax = t->written;
+	t->regs.rip += 2;
+	t->written = 0;
+	shield_args_back(t);
+	task_set_regs(t);
+}
+
+/* ---- signals in and around calls ---- */
+
 /* What the call that was interrupted returned is known now. */
 static void publish_decided(struct monitor *m, struct task *t)
 {
+	write_no_more(t);
 	if (task_regs(t) == 0)
 		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, t->restart_result, 0);
 }

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "monitor/copier.h"
 #include "monitor/publish.h"
 #include "show/names.h"
@@ -284,19 +285,12 @@ void store_forget_fds(struct task *t, int64_t result)
 
 static int64_t file_position(struct task *t, int fd)
 {
-	char path[64], text[256];
-	long long pos = -1;
-	ssize_t n;
-	int f;
+	char name[32], text[256];
+	const char *at;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", t->p->pid, fd);
-	f = open(path, O_RDONLY | O_CLOEXEC);
-	n = f < 0 ? -1 : read(f, text, sizeof(text) - 1);
-	if (f >= 0)
-		close(f);
-	text[max_of(n, (ssize_t)0)] = 0;
-	sscanf(text, "pos: %lld", &pos);
-	return pos;
+	snprintf(name, sizeof(name), "fdinfo/%d", fd);
+	proc_text(t->p->pid, name, text, sizeof(text));
+	return (at = proc_line(text, "pos")) ? strtoll(at, NULL, 10) : -1;
 }
 
 /* The bytes that were written, out of the program's buffers. */

@@ -162,6 +162,7 @@ struct task {
 	uint64_t turn_cpu;             /* CPU time when it was first seen to make others wait... */
 	uint64_t turn_cpu_since;       /* ... in the turn that began then */
 	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
+	uint64_t written;              /* ... by a write that goes on, see lead_write_on */
 	uint64_t settid;               /* newborn: address of the word that gets its id */
 	struct filter *filter;         /* the program's own seccomp filters, the newest first */
 	bool strict;                   /* ... or its strict mode */

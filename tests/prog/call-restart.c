@@ -2,8 +2,10 @@
  * left of the time. */
 #include "expect.h"
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 static volatile int hits;
@@ -152,6 +154,56 @@ static void ignored(int p[2])
     expect("child", wait_status(pid), 0);
 }
 
+/* A reader that is slow to begin, while ignored signals come. Its status says whether it read `size` bytes in order. */
+static pid_t slow_reader(int p[2], size_t size, int signals)
+{
+    pid_t parent = getpid(), pid = fork();
+    if (pid)
+        return pid;
+    close(p[1]);
+    for (int i = 0; i < signals; i++) {
+        sleep_ms(60);
+        kill(parent, i % 2 ? SIGUSR1 : SIGCHLD);
+    }
+    sleep_ms(60);
+    unsigned char buf[4096];
+    size_t got = 0;
+    bool good = true;
+    for (ssize_t n; (n = read(p[0], buf, sizeof buf)) > 0; got += n)
+        for (ssize_t i = 0; i < n; i++)
+            good &= buf[i] == (unsigned char)((got + i) % 251);
+    _exit(got != size ? 2 : !good);
+}
+
+/* ... nor does it cut a write short; a handler does. */
+static void whole_writes(void)
+{
+    enum { SIZE = 1000000 };
+    unsigned char *big = malloc(SIZE);
+    int p[2];
+    for (int i = 0; i < SIZE; i++)
+        big[i] = i % 251;
+    signal(SIGUSR1, SIG_IGN);
+    for (int sock = 0; sock < 2; sock++) {
+        expect("a pipe, or sockets", sock ? socketpair(AF_UNIX, SOCK_STREAM, 0, p) : pipe(p), 0);
+        pid_t pid = slow_reader(p, SIZE, 4);
+        close(p[0]);
+        expect("write while ignored signals come", sock ? send(p[1], big, SIZE, 0) : write(p[1], big, SIZE), SIZE);
+        close(p[1]);
+        expect("all arrives once", wait_status(pid), 0);
+    }
+    handle(SIGUSR1, SA_RESTART);
+    expect("pipe", pipe(p), 0);
+    pid_t pid = slow_reader(p, 65536, 4);
+    close(p[0]);
+    hits = 0;
+    expect("write while a handler runs", write(p[1], big, SIZE), 65536);
+    expect("handler ran", hits, 1);
+    close(p[1]);
+    expect("what was written arrives", wait_status(pid), 0);
+    free(big);
+}
+
 int main(void)
 {
     int p[2];
@@ -162,5 +214,6 @@ int main(void)
     polls(p);
     stop_and_go(p);
     ignored(p);
+    whole_writes();
     return done();
 }

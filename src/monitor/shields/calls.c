@@ -252,6 +252,8 @@ void shield_args_back(struct task *t)
 		return;
 	if (t->patched_args & 1)
 		t->regs.rdi = t->args[0];
+	if (t->patched_args & 2)
+		t->regs.rsi = t->args[1];
 	if (t->patched_args & 4)
 		t->regs.rdx = t->args[2];
 	if (t->patched_args & 8)
