@@ -637,11 +637,12 @@ static void let_die(struct monitor *m, struct task *t, bool reap)
 			t->at = AT_RUNNING;
 			return;
 		}
-		if (!t->p->killed || t->at == AT_EXIT) {
-			follower_go(m, t, t->at == AT_FAULT ? t->fault.si_signo : 0);
+		if (t->at == AT_EXIT || (t->exits && !t->p->killed)) {
+			follower_go(m, t, 0);
 			continue;
 		}
-		/* SIGKILL takes it out of its stop. To resume it now might be to lose the stop at its end. */
+		/* SIGKILL, or another thread's exit_group, takes it out of its stop. To resume it now might be to lose the stop
+		 * at its end, and to let it make a call that the leader has not made. */
 		on_its_way(t);
 		t->state = TASK_RUNNING;
 	}

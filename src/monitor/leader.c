@@ -138,7 +138,8 @@ static void retrap(struct monitor *m, struct task *t)
 /* The call is about to run: what must be published or taken note of before it does. */
 static void call_prepare(struct monitor *m, struct task *t)
 {
-	bool sleeps = !(t->row->who & QUICK);
+	/* One that sleeps gives the turn up; so does one of many quick ones, unless each version makes it for itself. */
+	bool sleeps = !(t->row->who & QUICK) || ((t->row->who & WHO_MASK) != EACH && lead_turn_is_long(t));
 
 	copier_before_call(t);
 	if (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || lead_makes_task(t->nr))
@@ -211,6 +212,7 @@ static void on_call(struct monitor *m, struct task *t)
 		/* exit, exit_group: there is no other side. */
 		task_regs(t);
 		publish_call(m, t, EV_CALL, 0, EVF_RUNS);
+		t->p->ending |= t->nr == SYS_exit_group;
 		t->phase = LEAD_EXITING;
 		task_resume(t, PTRACE_CONT, 0);
 		return;
@@ -410,18 +412,31 @@ void lead_handle_stop(struct monitor *m, struct task *t, int status)
 		lead_on_signal(m, t, sig);
 }
 
-/* A thread other than the first has made an exec: all others are gone, and it has taken the first
- * one's number over. */
+/* The thread of first's process that is in an exec, and whose number is nobody's any more. */
+static struct task *taker_over(struct monitor *m, const struct task *first)
+{
+	for (struct task *t = NULL; (t = task_next(m, t));)
+		if (t != first && t->p == first->p && t->phase == LEAD_CALL && is_exec(t->nr) && !t->dying &&
+		    !proc_stat(t->tid, PROC_STATE))
+			return t;
+	return NULL;
+}
+
+/* A thread other than the first makes an exec: all others are gone, and it has taken the first one's number over. */
 static struct task *exec_takes_over(struct monitor *m, pid_t tid)
 {
+	struct task *first = task_by_tid(m, tid), *t;
 	unsigned long former = tid;
-	struct task *t, *first;
 
 	ptrace(PTRACE_GETEVENTMSG, tid, 0, &former);
 	t = task_by_tid(m, former);
-	if ((pid_t)former == tid || !t)
-		return task_by_tid(m, tid);
-	first = task_by_tid(m, tid);
+	if ((pid_t)former == tid)
+		return first;
+	/* Killed meanwhile, it has another message already: its exit status. */
+	if (first && (!t || t->p != first->p))
+		t = taker_over(m, first);
+	if (!t)
+		return first;
 	if (first)
 		task_free(m, first);
 	task_retid(m, t, tid);
@@ -431,8 +446,11 @@ static struct task *exec_takes_over(struct monitor *m, pid_t tid)
 
 static void on_stop(struct monitor *m, pid_t tid, int status)
 {
-	struct task *t = status >> 16 == PTRACE_EVENT_EXEC ? exec_takes_over(m, tid) : task_by_tid(m, tid);
+	struct task *t = task_by_tid(m, tid);
 
+	/* One that is gone cannot stop: that is another thread, which SIGKILL met in its exec. */
+	if (status >> 16 == PTRACE_EVENT_EXEC || (WIFSTOPPED(status) && t && t->dying))
+		t = exec_takes_over(m, tid);
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
 		if (t)
 			lead_on_dead(m, t, status);
@@ -445,6 +463,8 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 	}
 	t->state = TASK_STOPPED;
 	t->regs_valid = false;
+	if (status >> 16 == PTRACE_EVENT_EXEC && task_at_its_end(t))
+		return;
 	/* Even a newborn's end comes after its birth. */
 	if ((t->phase == LEAD_BORN && !t->announced) || (lead_needs_turn(t, status) && !lead_has_turn(t))) {
 		lead_wait_for_turn(t, status);

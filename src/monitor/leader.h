@@ -40,6 +40,8 @@ void lead_adopt_orphan(struct monitor *m, struct task *t, uint64_t now);
 /* Whether a stop is one that only the task which has the turn may handle: those that publish. */
 bool lead_needs_turn(const struct task *t, int status);
 bool lead_shares_memory(const struct task *t);
+/* Whether t, which has the turn, has kept somebody waiting for long. */
+bool lead_turn_is_long(const struct task *t);
 /* Whether t may run; takes the turn if nobody has it. */
 bool lead_has_turn(struct task *t);
 /* Nobody in `mm` has the turn any more: who waits longest gets it, and its stop is handled. */

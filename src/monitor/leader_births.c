@@ -46,6 +46,11 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind)
 	if (ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &tid) < 0 || task_at_its_end(t))
 		return;
 	c = task_by_tid(m, tid);
+	if (c && c->announced) {
+		/* Adopted: this event was read too late (only a process that nobody follows is not waited for). */
+		task_resume(t, t->p->foreign ? PTRACE_CONT : PTRACE_SYSCALL, 0);
+		return;
+	}
 	if (!c)
 		c = task_new(m, tid, NULL);
 	task_set_id(m, c, ++m->last_id);
@@ -170,21 +175,21 @@ void lead_on_dying(struct monitor *m, struct task *t)
 	}
 	copier_settle(t, 0, ~0ull);
 	/* It has made a task, and does not live to see it. Followers can make the same, unless they have heard already that
-	 * its process was killed. */
+	 * its process ends. */
 	if (t->child && (c = task_by_id(m, t->child))) {
-		if (!t->p->killed && !task_regs(t))
+		if (!t->p->ending && !task_regs(t))
 			lead_announce_child(m, t, task_tid_for(t, c->tid), 0);
 		else
 			leave_unfollowed(m, c);
 	}
 	/* The call that it does not come back from, its own death perhaps: followers must be at the same. */
 	if (t->phase == LEAD_CALL && !born && !t->entered_published && !t->execing && !t->vfork_parent && !shared &&
-	    !task_regs(t))
+	    !t->p->ending && !task_regs(t))
 		publish_call(m, t, EV_ENTER, 0, 0);
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
 	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 	e->result = status;
-	t->p->killed |= WIFSIGNALED((int)status);
+	t->p->ending |= WIFSIGNALED((int)status);
 	if (shared)
 		shield_death_words(m, t);
 	publish_end(m, t);
@@ -211,7 +216,7 @@ void lead_on_dead(struct monitor *m, struct task *t, int status)
 		struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
 
 		e->result = status;
-		t->p->killed |= WIFSIGNALED(status);
+		t->p->ending |= WIFSIGNALED(status);
 		publish_end(m, t);
 	}
 	lead_leave_mm(m, t);

@@ -10,6 +10,9 @@
  * longer still (a page that comes over a network, a call thought quick that sleeps). */
 #define SHARE_NS      20000000u
 #define SHARE_WALL_NS 200000000u
+/* A task that makes quick calls only gives its turn up at one of them after so long. */
+#define LONG_TURN_NS  2000000u
+
 bool lead_shares_memory(const struct task *t)
 {
 	return t->in_mm && t->in_mm->ntasks > 1;
@@ -30,7 +33,7 @@ bool lead_has_turn(struct task *t)
 	return true;
 }
 
-static struct task *longest_waiting(struct mm *mm)
+static struct task *longest_waiting(const struct mm *mm)
 {
 	struct task *best = NULL;
 
@@ -39,6 +42,13 @@ static struct task *longest_waiting(struct mm *mm)
 		    (!best || t->waits_since < best->waits_since))
 			best = t;
 	return best;
+}
+
+bool lead_turn_is_long(const struct task *t)
+{
+	const struct mm *mm = t->in_mm;
+
+	return mm && mm->turn == t && longest_waiting(mm) && now_mono() - mm->turn_since > LONG_TURN_NS;
 }
 
 bool lead_needs_turn(const struct task *t, int status)
@@ -95,7 +105,8 @@ void lead_share_turn(struct monitor *m, struct task *t, uint64_t now)
 {
 	struct mm *mm = t->in_mm;
 
-	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now - mm->turn_since < SHARE_NS)
+	/* The turn may be younger than `now`: it was passed in this very tick. */
+	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now < mm->turn_since + SHARE_NS)
 		return;
 	if (!longest_waiting(mm))
 		return;

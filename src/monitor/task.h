@@ -68,7 +68,8 @@ struct process {
 	int ntasks;
 	struct mm *mm;
 	bool execed;                   /* runs the program, not tandem's own start code */
-	bool killed;                   /* follower: SIGKILL was sent; leader: followers have been told that a signal ended it */
+	bool killed;                   /* follower: SIGKILL was sent */
+	bool ending;                   /* leader: followers have heard of its end, by a signal or exit_group */
 	bool exits;                    /* follower: has made exit_group */
 	struct cookies *cookies;       /* follower: see cookies.c */
 	bool filtered;                 /* follower: the leader's has answered a seccomp call; see memory_alone */
