@@ -2,7 +2,7 @@
 # 40-calls.t - the checklist's programs (prog/call-*.c): they say what they expect; natively and under tandem it is the same.
 . "$(dirname "$0")/lib.sh"
 
-for name in call-restart call-signal call-segv-state call-birth call-exec call-io call-memory call-large \
+for name in call-restart call-ends call-signal call-segv-state call-birth call-exec call-io call-memory call-large \
             call-entry call-files call-filter call-kill call-overlap; do
     run_options=
     [ "$name" != call-large ] || run_options=--ring=1G # no lag of a second can fill that

@@ -27,7 +27,7 @@ enum event_type {
 	EV_RUN,         /* the task goes on: a newborn's first turn, or a turn that it gets back */
 	EV_DEATH,       /* the task is gone; `result` is its wait status */
 	EV_MARK,        /* the root task stands where versions of other executables start to match */
-	EV_STOPPED,     /* the process was stopped by a signal (for people; followers skip it) */
+	EV_STOPPED,     /* the process was stopped by a signal */
 	EV_FRAGMENT,    /* more bytes of an event: args[0] its seq, args[1] their offset, args[2] which extent */
 	EV_END,         /* the leader's tree is gone; `result` is the root's wait status */
 	EV_PAD,         /* nothing, up to the end of the ring: only in shared memory, no seq */
@@ -38,7 +38,8 @@ enum event_flags {
 	EVF_RUNS     = 1,    /* the task goes on at once after this event, without waiting for a turn */
 	EVF_VDSO     = 2,    /* the call came from a vDSO entry point: no system call without tandem */
 	EVF_FAULT    = 4,    /* EV_SIGNAL: raised by the instruction at rip, not from outside */
-	EVF_INCALL   = 8,    /* EV_SIGNAL: delivered on the way out of the call that completed before */
+	EVF_INCALL   = 8,    /* EV_SIGNAL: delivered on the way out of the call that completed before;
+	                      * EV_STOPPED: at the entry of the call that comes next */
 	EVF_EXEC     = 16,   /* EV_CALL: an exec that succeeded; carries PART_IMAGE */
 	EVF_BIRTH    = 32,   /* EV_CALL: made a task; `other` is its number */
 	EVF_MORE     = 64,   /* EV_FRAGMENTs follow */

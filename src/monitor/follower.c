@@ -184,7 +184,10 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 		on_call_stop(m, t);
 		break;
 	case PTRACE_EVENT_EXIT:
-		t->at = AT_EXIT;
+		if (t->doomed)
+			follower_go(m, t, 0);
+		else
+			t->at = AT_EXIT;
 		break;
 	case PTRACE_EVENT_STOP:
 		if (!t->p || t->first_run || t->at == AT_BORN)
@@ -626,17 +629,12 @@ static void on_run(struct monitor *m, struct task *t, const struct event *e)
 }
 
 /* Let a task that is ending come to its end. */
-static void let_die(struct monitor *m, struct task *t, bool reap)
+static void let_die(struct monitor *m, struct task *t)
 {
 	for (;;) {
 		follower_wait(m, t);
 		if (t->at == AT_DEAD)
 			return;
-		if (t->at == AT_EXIT && !reap) {
-			task_resume(t, PTRACE_CONT, 0);
-			t->at = AT_RUNNING;
-			return;
-		}
 		if (t->at == AT_EXIT || (t->exits && !t->p->killed)) {
 			follower_go(m, t, 0);
 			continue;
@@ -650,8 +648,6 @@ static void let_die(struct monitor *m, struct task *t, bool reap)
 
 static void on_death(struct monitor *m, struct task *t, const struct event *e)
 {
-	bool first = t->tid == t->p->pid && t->p->ntasks > 1;
-
 	if (e->nparts && t->in_mm && t->in_mm->ntasks > 1)
 		follower_scatter(m, t, e);
 	if (WIFSIGNALED(e->result))
@@ -661,11 +657,16 @@ static void on_death(struct monitor *m, struct task *t, const struct event *e)
 		t->doomed = true;
 		return;
 	}
-	let_die(m, t, !first);
-	if (t->at == AT_DEAD)
-		task_free(m, t);
-	else
+	if (t->tid == t->p->pid && t->p->ntasks > 1) {
+		/* The first thread of a process is not reaped before the others. Nor is it certain to stop at its end: not if
+		 * SIGKILL meets it in an exit of its own. */
 		t->doomed = true;
+		if (t->at == AT_EXIT)
+			follower_go(m, t, 0);
+		return;
+	}
+	let_die(m, t);
+	task_free(m, t);
 }
 
 /* ---- the run ---- */
@@ -746,7 +747,7 @@ static void consume(struct monitor *m, const struct event *e)
 		skip_event(m, t, e);
 		return;
 	}
-	if (e->type == EV_START || e->type == EV_STOPPED || e->type == EV_MARK)
+	if (e->type == EV_START || e->type == EV_MARK || (e->type == EV_STOPPED && !(e->flags & EVF_INCALL)))
 		return;
 	if (e->type == EV_END) {
 		m->root_status = e->result;
@@ -782,6 +783,7 @@ static void consume(struct monitor *m, const struct event *e)
 	case EV_INSN:     on_insn(m, t, e); break;
 	case EV_SIGNAL:   on_signal_event(m, t, e); break;
 	case EV_RUN:      on_run(m, t, e); break;
+	case EV_STOPPED:  need_call(m, t, e); break;
 	case EV_DEATH:    on_death(m, t, e); return;
 	case EV_FRAGMENT: on_fragment(m, t, e); break;
 	}

@@ -66,7 +66,7 @@ static void answer(struct monitor *m, struct task *t, int64_t result, uint32_t f
 	t->regs.orig_rax = -1;
 	t->regs.rax = result;
 	task_set_regs(t);
-	publish_call(m, t, EV_CALL, result, flags | EVF_RUNS);
+	lead_publish_result(m, t, result, flags | EVF_RUNS);
 	lead_go_user(t);
 }
 
@@ -135,62 +135,62 @@ static void retrap(struct monitor *m, struct task *t)
 
 /* ---- calls that run ---- */
 
+/* Whether a call's entry may be an event of its own. */
+static bool has_two_sides(const struct task *t)
+{
+	return !(t->row->who & NORET) && !lead_makes_task(t->nr);
+}
+
+static void publish_entry(struct monitor *m, struct task *t)
+{
+	if (!t->in_captured)
+		capture_in(m, t);
+	task_regs(t);
+	publish_call(m, t, EV_ENTER, 0, 0);
+	t->entered_published = true;
+}
+
+/* A task that makes nothing but quick calls gives its turn up at one of them when others have waited for long: it
+ * stays at that stop, and the call is looked at when it has the turn again. */
+static bool gives_way(struct monitor *m, struct task *t)
+{
+	if (!has_two_sides(t) || (t->row->who & WHO_MASK) == EACH || t->call_flags & EVF_UNKNOWN || !lead_shares_memory(t))
+		return false;
+	if (!(t->row->who & QUICK) || !lead_turn_is_long(t)) {
+		lead_turn_lives(t);
+		return false;
+	}
+	publish_entry(m, t);
+	t->gave_way = true;
+	lead_wait_for_turn(t, PTRACE_EVENT_SECCOMP << 16 | SIGTRAP << 8 | 0x7f);
+	lead_pass_turn(m, t->in_mm);
+	return true;
+}
+
 /* The call is about to run: what must be published or taken note of before it does. */
 static void call_prepare(struct monitor *m, struct task *t)
 {
-	/* One that sleeps gives the turn up; so does one of many quick ones, unless each version makes it for itself. */
-	bool sleeps = !(t->row->who & QUICK) || ((t->row->who & WHO_MASK) != EACH && lead_turn_is_long(t));
+	bool sleeps = !(t->row->who & QUICK);
 
 	copier_before_call(t);
-	if (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || lead_makes_task(t->nr))
+	if (!t->in_captured &&
+	    (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || lead_makes_task(t->nr)))
 		capture_in(m, t);
 	if (lead_makes_task(t->nr))
 		shield_clone_leader(m, t);
 	shield_madvise(t);
-	if (lead_shares_memory(t) && sleeps && !(t->row->who & NORET) && !lead_makes_task(t->nr)) {
-		if (!t->in_captured)
-			capture_in(m, t);
-		task_regs(t);
-		publish_call(m, t, EV_ENTER, 0, 0);
-		t->entered_published = true;
-	}
+	if (lead_shares_memory(t) && sleeps && has_two_sides(t) && !t->entered_published)
+		publish_entry(m, t);
 }
 
-static void on_call(struct monitor *m, struct task *t)
+/* t stands at the entry of a call, which is decided upon now. */
+static void make_call(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info)
 {
-	struct __ptrace_syscall_info info;
-	siginfo_t held;
 	int64_t forced;
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
-		return;
-	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
-		t->phase = LEAD_CALL;
-		task_resume(t, PTRACE_SYSCALL, 0);
-		if (t->entered_published)
-			lead_pass_turn(m, t->in_mm);
-		return;
-	}
-	if (t->p->foreign) {
-		lead_filter_foreign(m, t, &info);
-		return;
-	}
-	if (t->awaits_signal) {
-		t->awaits_signal = false;
-		lead_publish_run(m, t);
-	}
-	if (t->mask_stale) {
-		lead_refresh_mask(t);
-		t->mask_stale = false;
-	}
-	call_begin(t, &info);
-	if (lead_take_held(t, &held)) {
-		lead_deliver_before_call(m, t, &held);
-		return;
-	}
 	if (t->call_flags & EVF_UNKNOWN)
 		note_once(m, t, NOTE_UNKNOWN);
-	switch (lead_filter(m, t, &info, &forced)) {
+	switch (lead_filter(m, t, info, &forced)) {
 	case FILTER_PASSES:  break;
 	case FILTER_ANSWERS: answer(m, t, forced, EVF_ANSWERED | EVF_SKIPPED); return;
 	case FILTER_ENDS:    return;
@@ -221,6 +221,48 @@ static void on_call(struct monitor *m, struct task *t)
 	task_resume(t, PTRACE_SYSCALL, 0);
 	if (t->entered_published)
 		lead_pass_turn(m, t->in_mm);
+}
+
+static void on_call(struct monitor *m, struct task *t)
+{
+	struct __ptrace_syscall_info info;
+	siginfo_t held;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		return;
+	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
+		t->phase = LEAD_CALL;
+		task_resume(t, PTRACE_SYSCALL, 0);
+		if (t->entered_published)
+			lead_pass_turn(m, t->in_mm);
+		return;
+	}
+	if (t->p->foreign) {
+		lead_filter_foreign(m, t, &info);
+		return;
+	}
+	if (t->gave_way) {
+		t->gave_way = false;
+		make_call(m, t, &info);
+		return;
+	}
+	if (lead_stops_here(m, t, &info))
+		return;
+	if (t->awaits_signal) {
+		t->awaits_signal = false;
+		lead_publish_run(m, t);
+	}
+	if (t->mask_stale) {
+		lead_refresh_mask(t);
+		t->mask_stale = false;
+	}
+	call_begin(t, &info);
+	if (lead_take_held(t, &held)) {
+		lead_deliver_before_call(m, t, &held);
+		return;
+	}
+	if (!gives_way(m, t))
+		make_call(m, t, &info);
 }
 
 void lead_leave_mm(struct monitor *m, struct task *t)
@@ -368,33 +410,18 @@ static void on_call_done(struct monitor *m, struct task *t)
 	if (t->child)
 		lead_announce_child(m, t, result, flags);
 	else
-		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, result, flags);
+		lead_publish_result(m, t, result, flags);
 	lead_go_user(t);
 }
 
 /* ---- stops ---- */
-
-static void on_group_stop(struct monitor *m, struct task *t, int sig)
-{
-	struct event *e;
-
-	if (sig == SIGTRAP) {
-		/* Ours: an interrupt, or the end of a group stop. */
-		task_resume(t, t->phase == LEAD_CALL ? PTRACE_SYSCALL : PTRACE_CONT, 0);
-		return;
-	}
-	e = publish_begin(m, t, EV_STOPPED, 0);
-	e->call = sig;
-	publish_end(m, t);
-	task_resume(t, PTRACE_LISTEN, 0);
-}
 
 void lead_handle_stop(struct monitor *m, struct task *t, int status)
 {
 	int event = status >> 16, sig = WSTOPSIG(status);
 
 	if (t->phase == LEAD_BORN && event != PTRACE_EVENT_EXIT) {
-		lead_on_first_turn(m, t);
+		lead_on_first_turn(m, t, status);
 		return;
 	}
 	switch (event) {
@@ -404,7 +431,7 @@ void lead_handle_stop(struct monitor *m, struct task *t, int status)
 	case PTRACE_EVENT_VFORK:   lead_on_birth(m, t, event); return;
 	case PTRACE_EVENT_EXEC:    on_exec_event(m, t); return;
 	case PTRACE_EVENT_EXIT:    lead_on_dying(m, t); return;
-	case PTRACE_EVENT_STOP:    on_group_stop(m, t, sig); return;
+	case PTRACE_EVENT_STOP:    lead_on_group_stop(m, t, sig); return;
 	}
 	if (sig == (SIGTRAP | 0x80))
 		on_call_done(m, t);
@@ -499,6 +526,7 @@ static void on_tick(struct monitor *m)
 		lead_share_turn(m, t, now);
 		show_sleeper(m, t, wall);
 		lead_interrupt_held(m, t, now);
+		lead_stop_late(m, t, now);
 	}
 }
 

@@ -29,7 +29,7 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind);
 /* The call that made a task has returned `result` (or, vfork, has got that far): now the child may run. */
 void lead_announce_child(struct monitor *m, struct task *t, int64_t result, uint32_t flags);
 /* A newborn that has the turn runs. */
-void lead_on_first_turn(struct monitor *m, struct task *t);
+void lead_on_first_turn(struct monitor *m, struct task *t, int status);
 /* t stands at PTRACE_EVENT_EXIT; it has ended. */
 void lead_on_dying(struct monitor *m, struct task *t);
 void lead_on_dead(struct monitor *m, struct task *t, int status);
@@ -42,6 +42,8 @@ bool lead_needs_turn(const struct task *t, int status);
 bool lead_shares_memory(const struct task *t);
 /* Whether t, which has the turn, has kept somebody waiting for long. */
 bool lead_turn_is_long(const struct task *t);
+/* t makes a call: it is not the kind that keeps its turn for nothing. */
+void lead_turn_lives(struct task *t);
 /* Whether t may run; takes the turn if nobody has it. */
 bool lead_has_turn(struct task *t);
 /* Nobody in `mm` has the turn any more: who waits longest gets it, and its stop is handled. */
@@ -52,6 +54,8 @@ bool lead_handle_waiting(struct monitor *m, struct task *t);
 void lead_wait_for_turn(struct task *t, int status);
 /* On a tick: a task that computes for long shares its turn. */
 void lead_share_turn(struct monitor *m, struct task *t, uint64_t now);
+/* What t's call returned: EV_CALL, or EV_LEAVE where the entry was published. */
+void lead_publish_result(struct monitor *m, struct task *t, int64_t result, uint32_t flags);
 /* EV_RUN: followers let t go on from here. */
 void lead_publish_run(struct monitor *m, struct task *t);
 void lead_go_user(struct task *t);
@@ -70,6 +74,13 @@ bool lead_write_on(struct task *t, int64_t *result);
 void lead_refresh_mask(struct task *t);
 /* On a tick: a held signal can wait no longer. */
 void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now);
+
+/* t stands at PTRACE_EVENT_STOP: its group stops for `sig`, or (SIGTRAP) goes on. */
+void lead_on_group_stop(struct monitor *m, struct task *t, int sig);
+/* t stands at the entry of a call. True: its group is stopped, and so is t, in front of it. */
+bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info);
+/* On a tick: a thread that is to stop has made no call. */
+void lead_stop_late(struct monitor *m, struct task *t, uint64_t now);
 
 void lead_publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags);
 /* t stands at the entry of a call, which is skipped and returns `result`: the handler runs. `flags`: EVF_INCALL where

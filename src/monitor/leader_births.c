@@ -147,11 +147,16 @@ void lead_adopt_orphan(struct monitor *m, struct task *t, uint64_t now)
 		leave_unfollowed(m, t);
 }
 
-void lead_on_first_turn(struct monitor *m, struct task *t)
+void lead_on_first_turn(struct monitor *m, struct task *t, int status)
 {
 	if (t->hidden) {
 		lead_go_user(t);
 		return;
+	}
+	/* A thread may be born into a group that stops. */
+	if (status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP) {
+		t->stops = WSTOPSIG(status);
+		t->stops_since = now_mono();
 	}
 	publish_begin(m, t, EV_RUN, EVF_RUNS);
 	if (t->settid)

@@ -231,7 +231,8 @@ static void kill_task(struct monitor *m, struct task *t, const siginfo_t *info, 
 {
 	if (task_regs(t))
 		return;
-	publish_call(m, t, EV_ENTER, 0, 0);
+	if (!t->entered_published)
+		publish_call(m, t, EV_ENTER, 0, 0);
 	t->entered_published = true;
 	if (!process && has_siblings(m, t)) {
 		end_thread(t, t->strict ? SIGKILL : SIGSYS);
@@ -251,7 +252,7 @@ static void trap(struct monitor *m, struct task *t, const siginfo_t *info)
 	if (task_regs(t))
 		return;
 	if (task_sig_state(t, &s) || !(s.caught & ~s.blocked & sig_bit(SIGSYS))) {
-		publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED | EVF_SKIPPED);
+		lead_publish_result(m, t, t->nr, EVF_ANSWERED | EVF_SKIPPED);
 		lead_publish_signal(m, t, info, 0);
 		if (die_of(m, t, info)) {
 			kill(t->p->pid, SIGKILL);
@@ -259,7 +260,7 @@ static void trap(struct monitor *m, struct task *t, const siginfo_t *info)
 		}
 		return;
 	}
-	publish_call(m, t, EV_CALL, t->nr, EVF_ANSWERED | EVF_SKIPPED);
+	lead_publish_result(m, t, t->nr, EVF_ANSWERED | EVF_SKIPPED);
 	lead_deliver_at_call(m, t, info, EVF_INCALL, t->nr);
 }
 

@@ -19,6 +19,9 @@
 
 /* A signal for a task that makes no call is held so long. */
 #define HOLD_NS    1000000000u
+/* A thread that is to stop goes on to its next call, but no longer than this. */
+#define STOP_NS    20000000u
+
 static bool caught(struct task *t, int sig, struct sig_state *s)
 {
 	if (task_sig_state(t, s))
@@ -179,7 +182,7 @@ static void publish_decided(struct monitor *m, struct task *t)
 {
 	write_no_more(t);
 	if (task_regs(t) == 0)
-		publish_call(m, t, t->entered_published ? EV_LEAVE : EV_CALL, t->restart_result, 0);
+		lead_publish_result(m, t, t->restart_result, 0);
 }
 
 /* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
@@ -294,4 +297,66 @@ void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now)
 	if (!t->held || t->phase != LEAD_USER || t->state != TASK_RUNNING || now - t->held->since < HOLD_NS)
 		return;
 	shield_deliver_late(m, t);
+}
+
+/* ---- group stops ---- */
+
+/* A process with threads stops where its followers can find the places again: each thread at its next call. The kernel
+ * has counted it as stopped by then; its parent does not notice. */
+
+static void publish_stopped(struct monitor *m, struct task *t, int sig, uint32_t flags)
+{
+	struct event *e = publish_begin(m, t, EV_STOPPED, flags);
+
+	e->call = sig;
+	publish_end(m, t);
+}
+
+void lead_on_group_stop(struct monitor *m, struct task *t, int sig)
+{
+	if (sig == SIGTRAP) {
+		/* Ours: an interrupt, or the end of a group stop. */
+		t->stops_here = false;
+		task_resume(t, t->phase == LEAD_CALL ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+		return;
+	}
+	if (t->phase == LEAD_USER && lead_shares_memory(t) && !t->p->foreign && !t->stops_here) {
+		t->stops = sig;
+		t->stops_since = now_mono();
+		task_resume(t, PTRACE_CONT, 0);
+		return;
+	}
+	if (!t->stops_here)
+		publish_stopped(m, t, sig, 0);
+	task_resume(t, PTRACE_LISTEN, 0);
+	if (t->in_mm && t->in_mm->turn == t)
+		lead_pass_turn(m, t->in_mm);
+}
+
+bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info)
+{
+	/* The vsyscall page has no instruction to go back to. */
+	if (!t->stops || info->instruction_pointer >> 12 == 0xffffffffff600 || task_regs(t))
+		return false;
+	publish_stopped(m, t, t->stops, EVF_INCALL);
+	t->stops = 0;
+	t->stops_here = true;
+	t->regs.rip = info->instruction_pointer - 2;
+	t->regs.rax = info->seccomp.nr;
+	t->regs.orig_rax = -1;
+	task_set_regs(t);
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
+	lead_go_user(t);
+	return true;
+}
+
+void lead_stop_late(struct monitor *m, struct task *t, uint64_t now)
+{
+	if (!t->stops || t->state != TASK_RUNNING || t->phase != LEAD_USER || now < t->stops_since + STOP_NS)
+		return;
+	publish_stopped(m, t, t->stops, 0);
+	t->stops = 0;
+	t->stops_here = true;
+	m->shared_turns++;
+	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 }

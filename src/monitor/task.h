@@ -49,6 +49,7 @@ struct mm {
 	int ntasks;
 	struct task *turn;             /* leader: who may run; NULL: whoever comes */
 	uint64_t turn_since;           /* now_mono */
+	uint64_t turn_lives;           /* when who has it was last seen to make a call */
 	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
 	uint64_t loader_dev, loader_ino; /* leader: the file of the dynamic loader, 0: none */
@@ -159,9 +160,14 @@ struct task {
 	bool untrapped;                /* rdtsc does not trap: it executes what may not be read */
 	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
 	bool dying;                    /* EV_DEATH is out */
+	int stops;                     /* the signal that stopped its group: it goes on to its next call; or 0 */
+	uint64_t stops_since;          /* now_mono */
+	bool stops_here;               /* ... it has got there, or nowhere in time */
 	struct mm *left_mm;            /* execing: where it comes from */
 	uint64_t turn_cpu;             /* CPU time when it was first seen to make others wait... */
-	uint64_t turn_cpu_since;       /* ... in the turn that began then */
+	uint64_t turn_cpu_since;       /* ... when mm->turn_lives was that */
+	int turn_ticks;                /* ... so often since */
+	bool gave_way;                 /* at the entry of a quick call, see gives_way */
 	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
 	uint64_t written;              /* ... by a write that goes on, see lead_write_on */
 	uint64_t settid;               /* newborn: address of the word that gets its id */
@@ -182,7 +188,7 @@ struct task {
 	bool in_call;                  /* entered (EV_ENTER consumed), not left */
 	bool first_run;                /* newborn: has not run yet */
 	bool exits;                    /* has made exit or exit_group */
-	bool doomed;                   /* dead in the leader; here it ends with its process */
+	bool doomed;                   /* dead in the leader; here it ends with its process, and nobody waits for that */
 	siginfo_t fault;               /* AT_FAULT, AT_INSN */
 	struct insn_op insn;           /* AT_INSN */
 	struct buf rest;               /* own layout: where the fragments that follow go */
