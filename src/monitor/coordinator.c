@@ -349,6 +349,17 @@ static void on_divergence(struct coordinator *c, const struct note *n)
 			kill_version(&c->v[i]);
 }
 
+static bool holds(const json_t *list, const char *text)
+{
+	size_t i;
+	json_t *j;
+
+	json_array_foreach(list, i, j)
+		if (!strcmp(json_string_value(j), text))
+			return true;
+	return false;
+}
+
 static void on_note(struct coordinator *c, const struct note *n)
 {
 	json_t *list = NULL;
@@ -395,7 +406,7 @@ static void on_note(struct coordinator *c, const struct note *n)
 		list = c->out->warnings;
 		break;
 	}
-	if (list)
+	if (list && !holds(list, n->text))
 		json_array_append_new(list, json_string(n->text));
 }
 

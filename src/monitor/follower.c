@@ -421,7 +421,8 @@ static void need_same_call(struct monitor *m, struct task *t, const struct event
 	case OTHER_ARGUMENT:
 		diverge(m, t, e, "argument", &d, "makes the call with another argument");
 	}
-	if (e->flags & EVF_UNKNOWN)
+	/* An entry does not tell yet what comes of it. */
+	if (e->flags & EVF_UNKNOWN && e->type != EV_ENTER)
 		cannot_follow(m, t, e);
 }
 
@@ -778,6 +779,8 @@ static void consume(struct monitor *m, const struct event *e)
 		if (memory_alone(t, e->call, e->args))
 			return;
 		t->in_call = false;
+		if (e->flags & EVF_UNKNOWN)
+			cannot_follow(m, t, e);
 		complete_call(m, t, e);
 		break;
 	case EV_INSN:     on_insn(m, t, e); break;

@@ -369,6 +369,12 @@ static bool call_undecided(struct task *t, int64_t result)
 	return task_sig_state(t, &s) == 0 && s.pending & ~s.blocked && !(s.pending & ~s.blocked & s.caught);
 }
 
+/* What the kernel itself does not know has done nothing: its error is all that there is to hand on. */
+static bool kernel_knows_neither(int64_t result)
+{
+	return result == -ENOSYS || result == -ENOTTY || result == -EINVAL || result == -EOPNOTSUPP;
+}
+
 static void on_call_done(struct monitor *m, struct task *t)
 {
 	uint32_t flags = EVF_RUNS;
@@ -403,6 +409,8 @@ static void on_call_done(struct monitor *m, struct task *t)
 		return;
 	}
 	result = shield_result(m, t, result);
+	if (kernel_knows_neither(result) && (t->row->who & WHO_MASK) == UNKNOWN)
+		t->call_flags &= ~EVF_UNKNOWN;
 	if (lead_signal_follows(t, result)) {
 		flags = 0;
 		t->awaits_signal = true;
