@@ -246,12 +246,12 @@ static void on_call(struct monitor *m, struct task *t)
 		make_call(m, t, &info);
 		return;
 	}
-	if (lead_stops_here(m, t, &info))
-		return;
 	if (t->awaits_signal) {
 		t->awaits_signal = false;
 		lead_publish_run(m, t);
 	}
+	if (lead_stops_here(m, t, &info))
+		return;
 	if (t->mask_stale) {
 		lead_refresh_mask(t);
 		t->mask_stale = false;

@@ -163,7 +163,7 @@ bool lead_write_on(struct task *t, int64_t *result)
 	return false;
 }
 
-/* A signal that ends or interrupts the program came before the rest could be tried. */
+/* A handler is to run before the rest could be tried. */
 static void write_no_more(struct task *t)
 {
 	if (!t->written || task_regs(t))
