@@ -17,6 +17,7 @@ for layout in "" --expose=aslr; do
 done
 run_options=--expose=aslr
 same "call-filter, in a layout of its own" "$P/call-filter"
+same "call-ends, in a layout of its own" "$P/call-ends"
 same "call-epoll, in a layout of its own" "$P/call-epoll"
 is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 run_options=

@@ -20,7 +20,7 @@
 enum event_type {
 	EV_START = 1,   /* a run begins: the root task, its identity, the initial descriptors */
 	EV_CALL,        /* a call, entered and completed */
-	EV_ENTER,       /* a call that may sleep was entered; its EV_LEAVE comes later */
+	EV_ENTER,       /* a call that may sleep, or before which the task gave its turn up, was entered */
 	EV_LEAVE,       /* ... and has returned */
 	EV_INSN,        /* an instruction that stands in for a call: rdtsc, cpuid, rdrand... */
 	EV_SIGNAL,      /* a signal is delivered to the task, at this place of its path */

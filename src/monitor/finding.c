@@ -190,6 +190,26 @@ static json_t *args_json(const struct event *e)
 	return list;
 }
 
+/* Calls, and the instructions that stand in for them. */
+static bool is_call(const struct event *e)
+{
+	return e->type == EV_CALL || e->type == EV_ENTER || e->type == EV_LEAVE || e->type == EV_INSN;
+}
+
+/* What an event is called where it stands for itself. */
+static void show_title(struct buf *out, const struct event *e)
+{
+	char room[16];
+
+	switch (e->type) {
+	case EV_SIGNAL:
+	case EV_STOPPED: buf_puts(out, signal_name((int)e->call, room)); break;
+	case EV_DEATH:   buf_puts(out, "death"); break;
+	case EV_RUN:     buf_puts(out, "run"); break;
+	default:         show_name(out, e);
+	}
+}
+
 static json_t *side_json(const struct side *s)
 {
 	struct buf name = {0};
@@ -198,9 +218,9 @@ static json_t *side_json(const struct side *s)
 	if (!s->known)
 		return json_null();
 	if (s->e)
-		show_name(&name, s->e);
+		show_title(&name, s->e);
 	j = json_pack("{s:o, s:o, s:o, s:I, s:o, s:b}", "call", text_or_null(s->e ? name.at : NULL),
-	              "shown", text_or_null(s->call.at), "args", s->e ? args_json(s->e) : json_array(),
+	              "shown", text_or_null(s->call.at), "args", s->e && is_call(s->e) ? args_json(s->e) : json_array(),
 	              "result", (json_int_t)(s->e ? s->e->result : 0), "backtrace", frames_json(s),
 	              "truncated", s->truncated);
 	buf_free(&name);
@@ -285,7 +305,7 @@ static void show_recent(struct monitor *m, struct buf *out)
 	for (uint64_t i = m->nrecent - n; i < m->nrecent; i++) {
 		const struct event *e = m->recent[i % countof(m->recent)];
 
-		if (!e || (e->type != EV_CALL && e->type != EV_LEAVE && e->type != EV_ENTER && e->type != EV_INSN))
+		if (!e || !is_call(e))
 			continue;
 		buf_printf(out, "    event %llu, task %u: ", (unsigned long long)e->seq, e->task);
 		show_call(out, e, &o);
@@ -340,7 +360,7 @@ static void describe(struct monitor *m, struct task *t, const struct event *e, s
 
 	leader->e = (struct event *)e;
 	leader_side(m, leader, t, e);
-	if (e->type == EV_CALL || e->type == EV_ENTER || e->type == EV_LEAVE || e->type == EV_INSN)
+	if (is_call(e))
 		show_call(&leader->call, e, &o);
 	else
 		show_event(&leader->call, e, &o);
@@ -401,7 +421,7 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	}
 	describe(m, t, e, &leader, &own);
 	buf_printf(&text, "version %d, task %u, event %llu: ", m->version, e->task, (unsigned long long)e->seq);
-	show_name(&text, e);
+	show_title(&text, e);
 	buf_printf(&text, ": the follower %s\n", what);
 	show_difference(&text, d, &leader);
 	show_side(&text, "leader", &leader);

@@ -620,7 +620,7 @@ static void on_run(struct monitor *m, struct task *t, const struct event *e)
 	if (t->first_run)
 		follower_wait(m, t);
 	t->first_run = false;
-	if (t->at == AT_RUNNING)
+	if (t->at == AT_RUNNING || t->at == AT_DEAD)
 		return;
 	if (t->at == AT_BORN)
 		born_regs(t);
@@ -758,10 +758,9 @@ static void consume(struct monitor *m, const struct event *e)
 		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
 	switch (e->type) {
 	case EV_ENTER:
-		if (memory_alone(t, e->call, e->args))
+		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
 			return;
 		need_same_call(m, t, e);
-		t->in_call = true;
 		break;
 	case EV_CALL:
 		if (t->p->mm && t->p->mm->leader_view)
@@ -776,9 +775,8 @@ static void consume(struct monitor *m, const struct event *e)
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
-		if (memory_alone(t, e->call, e->args))
+		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
 			return;
-		t->in_call = false;
 		if (e->flags & EVF_UNKNOWN)
 			cannot_follow(m, t, e);
 		complete_call(m, t, e);

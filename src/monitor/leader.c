@@ -1,13 +1,12 @@
 /* leader.c - the monitor of the leader: lets calls run, and publishes what they did.
  *
  * A task stops at the entry of each call (seccomp) and at its exit. One event is published per call, at
- * its exit; where several tasks share memory, a call that may sleep has an event at its entry as well,
- * and only one of these tasks runs at a time: the one that holds the address space's turn. What a task
- * stopped for is handled when it has the turn, never before.
+ * its exit; where several tasks share memory, a call that may sleep, or before which a task gives way to others,
+ * has an event at its entry as well, and only one of these tasks runs at a time: the one that holds the address
+ * space's turn. What a task stopped for is handled when it has the turn, never before.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -21,7 +20,6 @@
 #include "monitor/copier.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
-#include "monitor/shields/filters.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 #include "monitor/store.h"
@@ -154,7 +152,8 @@ static void publish_entry(struct monitor *m, struct task *t)
  * stays at that stop, and the call is looked at when it has the turn again. */
 static bool gives_way(struct monitor *m, struct task *t)
 {
-	if (!has_two_sides(t) || (t->row->who & WHO_MASK) == EACH || t->call_flags & EVF_UNKNOWN || !lead_shares_memory(t))
+	if (!has_two_sides(t) || (t->row->who & WHO_MASK) == EACH || t->call_flags & EVF_UNKNOWN ||
+	    !lead_shares_memory(t))
 		return false;
 	if (!(t->row->who & QUICK) || !lead_turn_is_long(t)) {
 		lead_turn_lives(t);
@@ -212,7 +211,7 @@ static void make_call(struct monitor *m, struct task *t, const struct __ptrace_s
 		/* exit, exit_group: there is no other side. */
 		task_regs(t);
 		publish_call(m, t, EV_CALL, 0, EVF_RUNS);
-		t->p->ending |= t->nr == SYS_exit_group;
+		t->p->ending |= t->row == row_plain(SYS_exit_group);
 		t->phase = LEAD_EXITING;
 		task_resume(t, PTRACE_CONT, 0);
 		return;
@@ -230,6 +229,11 @@ static void on_call(struct monitor *m, struct task *t)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;
+	if (t->gave_way) {
+		t->gave_way = false;
+		make_call(m, t, &info);
+		return;
+	}
 	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
 		t->phase = LEAD_CALL;
 		task_resume(t, PTRACE_SYSCALL, 0);
@@ -239,11 +243,6 @@ static void on_call(struct monitor *m, struct task *t)
 	}
 	if (t->p->foreign) {
 		lead_filter_foreign(m, t, &info);
-		return;
-	}
-	if (t->gave_way) {
-		t->gave_way = false;
-		make_call(m, t, &info);
 		return;
 	}
 	if (t->awaits_signal) {
@@ -396,6 +395,10 @@ static void on_call_done(struct monitor *m, struct task *t)
 	shield_args_back(t);
 	if (lead_write_on(t, &result))
 		return;
+	if (result == -EINTR && t->row->who & NORESTART && lead_woken_for_nothing(t)) {
+		lead_reissue(t);
+		return;
+	}
 	if (call_undecided(t, result)) {
 		t->restart_result = result;
 		t->phase = LEAD_RESTART;

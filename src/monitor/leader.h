@@ -1,8 +1,8 @@
 /* leader.h - shared between the files of the leader's monitor.
  *
  * Tasks that share an address space take turns: one of them runs in user mode at a time. What a task has stopped for
- * is handled when it has the turn, never before; a task gives its turn up when it enters a call that may sleep, when it
- * dies, and when it computes for long.
+ * is handled when it has the turn, never before; a task gives its turn up when it enters a call that may sleep, at a
+ * quick call when it has had the turn for long, when it is stopped, when it dies, and when it computes for long.
  */
 #ifndef TANDEM_LEADER_H
 #define TANDEM_LEADER_H
@@ -71,6 +71,10 @@ bool lead_signal_follows(struct task *t, int64_t result);
 /* A write that came back short because of a signal that is ignored goes on: true; t runs. Otherwise *result is what all
  * of it has returned. */
 bool lead_write_on(struct task *t, int64_t *result);
+/* Whether nothing but ignored signals has ended t's call; another thread may have taken them. */
+bool lead_woken_for_nothing(struct task *t);
+/* t stands at the exit of a call that such a signal has ended: it is made again. */
+void lead_reissue(struct task *t);
 void lead_refresh_mask(struct task *t);
 /* On a tick: a held signal can wait no longer. */
 void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now);

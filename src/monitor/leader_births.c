@@ -40,6 +40,7 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind)
 	uint64_t flags;
 	struct mm *mm;
 
+	/* Of a process that nobody follows the call is not known: each of its tasks counts as a process of its own. */
 	clone_parse(t, &call);
 	flags = call.flags;
 	/* Killed meanwhile, it has perhaps another message already. Its child will be found, see lead_adopt_orphan. */
@@ -117,7 +118,8 @@ static void leave_unfollowed(struct monitor *m, struct task *c)
 	c->p->foreign = true;
 	c->hidden = c->announced = true;
 	if (!task_at_its_end(c))
-		monitor_notef(m, NOTE_UNKNOWN, c->tid, "process %d was born while its parent was killed: it is not followed", c->tid);
+		monitor_notef(m, NOTE_UNKNOWN, c->tid, "process %d was born while its parent was killed: it is not followed",
+		              c->tid);
 	if (c->has_status)
 		lead_handle_waiting(m, c);
 }
@@ -143,7 +145,8 @@ static bool maker_lives(struct monitor *m, const struct task *c)
 
 void lead_adopt_orphan(struct monitor *m, struct task *t, uint64_t now)
 {
-	if (t->phase == LEAD_BORN && !t->announced && t->has_status && now - t->waits_since >= ORPHAN_NS && !maker_lives(m, t))
+	if (t->phase == LEAD_BORN && !t->announced && t->has_status && now - t->waits_since >= ORPHAN_NS &&
+	    !maker_lives(m, t))
 		leave_unfollowed(m, t);
 }
 

@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include <linux/audit.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>

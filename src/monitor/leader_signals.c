@@ -107,7 +107,8 @@ static bool only_ignored(const struct sig_state *s)
 	uint64_t due = s->pending & ~s->blocked;
 
 	for (int sig = 1; sig <= 64; sig++)
-		if (due & sig_bit(sig) && !(s->ignored & sig_bit(sig)) && (s->caught & sig_bit(sig) || !sig_default_ignores(sig)))
+		if (due & sig_bit(sig) && !(s->ignored & sig_bit(sig)) &&
+		    (s->caught & sig_bit(sig) || !sig_default_ignores(sig)))
 			return false;
 	return due;
 }
@@ -126,15 +127,22 @@ static bool writes_all(const struct task *t, int fd)
 	return (flags = proc_line(text, "flags")) && !(strtoul(flags, NULL, 8) & O_NONBLOCK);
 }
 
-static bool was_cut(struct task *t, int64_t result)
+bool lead_woken_for_nothing(struct task *t)
 {
 	struct sig_state s;
 
+	if (task_sig_state(t, &s))
+		return false;
+	return s.pending & ~s.blocked ? only_ignored(&s) : t->p->ignored_at >= t->entered;
+}
+
+static bool was_cut(struct task *t, int64_t result)
+{
 	if (t->written >= min_of(t->args[2], 0x7ffff000ull) || (result < 0 && result != -512))
 		return false;
 	if (t->nr == SYS_sendto && t->args[3] & MSG_DONTWAIT)
 		return false;
-	return task_sig_state(t, &s) == 0 && only_ignored(&s) && writes_all(t, t->args[0]);
+	return lead_woken_for_nothing(t) && writes_all(t, t->args[0]);
 }
 
 bool lead_write_on(struct task *t, int64_t *result)
@@ -181,8 +189,10 @@ static void write_no_more(struct task *t)
 static void publish_decided(struct monitor *m, struct task *t)
 {
 	write_no_more(t);
-	if (task_regs(t) == 0)
-		lead_publish_result(m, t, t->restart_result, 0);
+	if (task_regs(t))
+		return;
+	shield_args_back(t);
+	lead_publish_result(m, t, t->restart_result, 0);
 }
 
 /* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
@@ -263,8 +273,17 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 			lead_publish_run(m, t);
 		}
 	}
+	if (sig != SIGCONT && (s.ignored & sig_bit(sig) || sig_default_ignores(sig)))
+		t->p->ignored_at = now_wall();
 	lead_publish_signal(m, t, &info, 0);
 	task_resume(t, PTRACE_CONT, sig);
+}
+
+void lead_reissue(struct task *t)
+{
+	reissue(t);
+	t->phase = LEAD_RESTART;
+	task_resume(t, PTRACE_CONT, 0);
 }
 
 /* Whether a signal will be delivered on the way out of the call that just returned: only then may
@@ -315,8 +334,11 @@ static void publish_stopped(struct monitor *m, struct task *t, int sig, uint32_t
 void lead_on_group_stop(struct monitor *m, struct task *t, int sig)
 {
 	if (sig == SIGTRAP) {
-		/* Ours: an interrupt, or the end of a group stop. */
+		/* Ours: an interrupt, or the end of a group stop. What is held has not had its time yet. */
+		t->stops = 0;
 		t->stops_here = false;
+		for (struct held_signal *h = t->held; h; h = h->next)
+			h->since = now_mono();
 		task_resume(t, t->phase == LEAD_CALL ? PTRACE_SYSCALL : PTRACE_CONT, 0);
 		return;
 	}
@@ -326,17 +348,21 @@ void lead_on_group_stop(struct monitor *m, struct task *t, int sig)
 		task_resume(t, PTRACE_CONT, 0);
 		return;
 	}
-	if (!t->stops_here)
+	if (!t->stops_here && !t->p->foreign)
 		publish_stopped(m, t, sig, 0);
 	task_resume(t, PTRACE_LISTEN, 0);
+	t->state = TASK_STOPPED;
 	if (t->in_mm && t->in_mm->turn == t)
 		lead_pass_turn(m, t->in_mm);
 }
 
 bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info)
 {
-	/* The vsyscall page has no instruction to go back to. */
-	if (!t->stops || info->instruction_pointer >> 12 == 0xffffffffff600 || task_regs(t))
+	const struct row *row = info->seccomp.ret_data == 2 ? NULL : row_plain(info->seccomp.nr);
+
+	/* At a call for memory followers with a layout of their own do not wait; the vsyscall page has no instruction to go
+	 * back to. */
+	if (!t->stops || (row && row->who & MEMORY) || info->instruction_pointer >> 12 == 0xffffffffff600 || task_regs(t))
 		return false;
 	publish_stopped(m, t, t->stops, EVF_INCALL);
 	t->stops = 0;

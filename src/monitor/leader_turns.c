@@ -122,7 +122,10 @@ void lead_share_turn(struct monitor *m, struct task *t, uint64_t now)
 	struct mm *mm = t->in_mm;
 
 	/* The turn may be younger than `now`: it was passed in this very tick. */
-	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now < mm->turn_lives + SHARE_NS || !longest_waiting(mm))
+	if (!mm || mm->turn != t || t->state != TASK_RUNNING || now < mm->turn_lives + SHARE_NS)
+		return;
+	/* Who has made exit_group is off to its end, and so are all others: nobody's turn comes any more. */
+	if (t->p->ending || !longest_waiting(mm))
 		return;
 	if (t->turn_cpu_since != mm->turn_lives) {
 		/* The first tick that finds somebody waiting: from here on its CPU time counts, and time does. */

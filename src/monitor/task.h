@@ -82,6 +82,7 @@ struct process {
 	struct patch_set *patches;     /* instructions patched to traps, by address */
 	uint64_t fdknown[16];          /* leader: bit per descriptor < 1024: names no file that is kept */
 	uint64_t fd_generation;        /* ... as of when */
+	uint64_t ignored_at;           /* leader: when (now_wall) one of its threads last met a signal that is ignored */
 };
 
 enum task_state { TASK_NEW, TASK_RUNNING, TASK_STOPPED, TASK_DEAD };
@@ -160,7 +161,8 @@ struct task {
 	bool untrapped;                /* rdtsc does not trap: it executes what may not be read */
 	bool execing;                  /* past PTRACE_EVENT_EXEC; the exit stop comes */
 	bool dying;                    /* EV_DEATH is out */
-	int stops;                     /* the signal that stopped its group: it goes on to its next call; or 0 */
+	int stops;                     /* the signal that stopped its group: it goes on to its next call, or to the end
+	                                * of the stop; or 0 */
 	uint64_t stops_since;          /* now_mono */
 	bool stops_here;               /* ... it has got there, or nowhere in time */
 	struct mm *left_mm;            /* execing: where it comes from */
@@ -185,7 +187,6 @@ struct task {
 	int hang_looks;
 	uint64_t malloc_size;          /* --expose=uninit: asked for by the malloc that it is in */
 	uint64_t leader_cpu;           /* the leader's CPU time as of its last event */
-	bool in_call;                  /* entered (EV_ENTER consumed), not left */
 	bool first_run;                /* newborn: has not run yet */
 	bool exits;                    /* has made exit or exit_group */
 	bool doomed;                   /* dead in the leader; here it ends with its process, and nobody waits for that */
@@ -234,11 +235,11 @@ int task_siginfo(struct task *t, siginfo_t *ret);
 int task_set_siginfo(struct task *t, const siginfo_t *info);
 int task_sigmask(struct task *t, uint64_t *ret);
 int task_set_sigmask(struct task *t, uint64_t mask);
-/* Wait for the next stop of this task alone; only where it is certain to come soon. */
 /* Keep a signal for t's next call; one of each, as the kernel does. */
 void task_hold_signal(struct task *t, const siginfo_t *info);
 /* The number by which t's program knows the leader's task `tid`: another one in a pid namespace of its own. */
 pid_t task_tid_for(const struct task *t, pid_t tid);
+/* Wait for the next stop of this task alone; only where it is certain to come soon. */
 int task_wait(struct monitor *m, struct task *t, int *ret_status);
 
 /* ---- memory ---- */

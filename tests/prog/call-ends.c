@@ -3,6 +3,7 @@
 #include "expect.h"
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 
 static void us(long n)
 {
@@ -170,6 +171,78 @@ static void stopped(void)
     expect("stopped", stops, 48);
 }
 
+static volatile long turns;
+
+static void *counts(void *arg)
+{
+    for (;;) {
+        turns++;
+        us(20);
+    }
+    return arg;
+}
+
+/* ... in front of calls for memory, which versions with other layouts make for themselves. */
+static void stopped_at_memory(void)
+{
+    int stops = 0;
+    for (int i = 0; i < 4; i++) {
+        pid_t pid = fork();
+        int status;
+        if (pid == 0) {
+            start(counts, 1);
+            for (;;) {
+                for (int k = 0; k < 20; k++) {
+                    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                    for (volatile int n = 0; n < 2000; n++)
+                        ;
+                    munmap(p, 4096);
+                }
+                close(1000000 + turns);
+                us(1);
+            }
+        }
+        us(5000);
+        for (int k = 0; k < 6; k++) {
+            kill(pid, SIGSTOP);
+            stops += waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
+            us(1000);
+            kill(pid, SIGCONT);
+            us(2000);
+        }
+        kill(pid, SIGKILL);
+        wait_status(pid);
+    }
+    expect("stopped", stops, 24);
+}
+
+static void nothing(int sig)
+{
+    (void)sig;
+}
+
+/* A signal came while it computed, and waits for its next call; then it is stopped for longer than a signal waits. */
+static void stopped_with_a_signal(void)
+{
+    signal(SIGUSR1, nothing);
+    pid_t pid = fork();
+    int status;
+    if (pid == 0) {
+        for (volatile long n = 0; n < 100000000; n++)
+            ;
+        getppid();
+        _exit(9);
+    }
+    us(30000);
+    kill(pid, SIGUSR1);
+    us(5000);
+    kill(pid, SIGSTOP);
+    expect("stopped", waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), 1);
+    us(1300000);
+    kill(pid, SIGCONT);
+    expect("ended", wait_status(pid), 9);
+}
+
 static void *computes_locked(void *arg)
 {
     for (int i = 0; i < 150; i++) {
@@ -226,6 +299,8 @@ int main(void)
     killed_in_exec();
     exits_in_the_middle();
     stopped();
+    stopped_at_memory();
+    stopped_with_a_signal();
     quick_calls();
     pauses();
     return done();

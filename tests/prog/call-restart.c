@@ -2,6 +2,7 @@
  * left of the time. */
 #include "expect.h"
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -204,6 +205,60 @@ static void whole_writes(void)
     free(big);
 }
 
+static int through[2];
+static volatile long wrote;
+static volatile int polled, both;
+
+static void *writes(void *arg)
+{
+    wrote = write(through[1], arg, 400000);
+    both |= 1;
+    return arg;
+}
+
+static void *waits_for_events(void *arg)
+{
+    struct epoll_event ev;
+    int n = epoll_wait(epoll_create1(0), &ev, 1, 400);
+    polled = n < 0 ? errno : n;
+    both |= 2;
+    return arg;
+}
+
+/* The same where another thread takes the signal that woke this one. */
+static void threads_ignore(void)
+{
+    char *big = calloc(1, 400000);
+    pthread_t t[2];
+    pid_t parent = getpid();
+    expect("pipe", pipe(through), 0);
+    signal(SIGUSR1, SIG_IGN);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char buf[4096];
+        close(through[1]);
+        for (int i = 0; i < 40; i++) {
+            sleep_ms(5);
+            kill(parent, i % 2 ? SIGUSR1 : SIGCHLD);
+        }
+        while (read(through[0], buf, sizeof buf) > 0)
+            ;
+        _exit(0);
+    }
+    close(through[0]);
+    pthread_create(&t[0], NULL, writes, big);
+    pthread_create(&t[1], NULL, waits_for_events, NULL);
+    while (both != 3)
+        getppid();
+    pthread_join(t[0], NULL);
+    pthread_join(t[1], NULL);
+    close(through[1]);
+    expect("child", wait_status(pid), 0);
+    expect("a thread's write", wrote, 400000);
+    expect("a thread's epoll_wait", polled, 0);
+    free(big);
+}
+
 int main(void)
 {
     int p[2];
@@ -215,5 +270,6 @@ int main(void)
     stop_and_go(p);
     ignored(p);
     whole_writes();
+    threads_ignore();
     return done();
 }
