@@ -56,6 +56,10 @@ for key in unknown exposed; do
 done
 is "nothing is refused but rseq" "$(report '[.refused[] | select(startswith("rseq") | not)] | length')" 0
 
+tandem_run --report="$T/report.json" -- python3 -c 'import ctypes; ctypes.CDLL(None).syscall(425, 1, 0)' 2>/dev/null
+like "a refused call is named" "$(report '.refused | tostring')" 'io_uring_setup'
+ok "... and no reason to part" agreed
+
 # Options after the program belong to the program.
 same "options of the program" echo -n --report=x --expose=pid
 is "without --" "$(tandem_run echo -n hello)" hello

@@ -11,6 +11,7 @@ shielded() {
     local i bad=0 out
     for ((i = 0; i < runs && bad == 0; i++)); do
         rm -f "$T/report.json"
+        other_lag
         out=$(tandem_run --report="$T/report.json" -- "$2" 2>"$T/stderr") || bad=1
         [[ $out =~ ^[0-9a-f]{16}$ ]] && [ ! -s "$T/stderr" ] && agreed || bad=1
     done

@@ -43,13 +43,18 @@ like "before a divergence: what happened before" "$(<"$T/tandem.stderr")" 'event
 said call 'call' '^getuid$' '^getgid$' call
 said argument 'argument' '^close$' '^close$' argument
 is "... the argument that differs" "$(report '.divergences[0].difference | "\(.leader) \(.follower)"')" "100 101"
-said output 'output|argument' '^write$' '^write$' output
+said output '^argument$' '^write$' '^write$' output
 is "... the byte that differs" "$(report '.divergences[0].difference.offset')" 27
 said path 'argument' '^open(at)?$' '^open(at)?$' path
-said exit 'exit|call' '^write$' '^exit_group$' exit
-said status 'exit|argument' '^exit_group$' '^exit_group$' status
-said crash 'crash|signal' '^write$' '' crash
-said signal 'argument|signal' '^kill$' '^kill$' signal
+said exit '^exit$' '^write$' '^exit_group$' exit
+said status '^argument$' '^exit_group$' '^exit_group$' status
+said crash '^crash$' '^write$' '' crash
+said signal '^argument$' '^kill$' '^kill$' signal
+ok "... the report has all of it" jq -e '
+    (.divergences[0] | .leader.args[1] == "SIGUSR2" and .follower.args[1] != "SIGUSR2" and (.leader.result | type) == "number" and
+        any(.leader.backtrace[]; .function == "main") and any(.follower.backtrace[]; .function == "main")) and
+    (.versions | length == 2 and .[0].role == "leader" and .[1].role == "follower" and
+        all(.[]; (.command | length) > 0) and .[1].exit == "diverged")' "$T/report.json" || diag "$(jq -c . "$T/report.json")"
 said timer 'argument' '^setitimer$' '^setitimer$' timer
 is "... the byte that differs" "$(report '.divergences[0].difference.offset')" 16
 said mapping 'argument' '^mmap$' '^mmap$' mapping
@@ -107,6 +112,26 @@ ok "... agrees" agreed
 tandem_run -n 1 --with-cmd "$P/parting-0 exit" --report="$T/report.json" -- "$P/parting-0" status >/dev/null 2>&1
 is "--with-cmd with another word: the leader's status" "$?" 3
 is "... parts" "$(report '.divergences | length')" 1
+
+# Several at once, each in its own way.
+tandem_run -n 2 --engine=ptrace --start=exec --with "$T/other" --with-cmd "$P/parting-0 status" --env W=1 \
+    --report="$T/report.json" -- "$P/parting-0" status >/dev/null 2>&1
+is "four versions, two of them others: status" "$?" 3
+is "... the report has them" "$(report '.versions | map(.path | split("/") | last) | join(" ")')" \
+    "parting-0 parting-0 other parting-0"
+ok "... agrees" agreed
+
+# Little of the stack: the backtrace says that it is cut.
+rm -f "$T/report.json"
+tandem_run -n 1 --stack=64 --with "$P/parting-1" --report="$T/report.json" -- "$P/parting-0" output >/dev/null 2>&1
+is "--stack=64: the leader's backtrace is cut" "$(report '.divergences[0].leader.truncated')" true
+
+# A handler runs while the leader computes, and there is no call for a second.
+rm -f "$T/report.json"
+tandem_run --report="$T/report.json" -- \
+    perl -e '$SIG{ALRM} = sub { $done = 1 }; alarm 1; 1 while !$done && $i++ < 2e9; exit 7' >/dev/null 2>&1
+is "a signal at no place that can be found again: the leader's status" "$?" 7
+is "... the follower is let go" "$(report '[.divergences[].kind] | join(" ")')" signal
 
 # An environment of its own.
 export V=one

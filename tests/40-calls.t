@@ -78,7 +78,7 @@ else
 fi
 
 # The group that a program is in holds tandem, too: what it sends there reaches it once.
-is "kill 0 arrives once" "$(setsid -w "$TANDEM" run -- sh -c 'trap "echo caught" TERM; kill -TERM 0; sleep 0.2; echo end')" "caught
+is "kill 0 arrives once" "$(setsid -w "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -- sh -c 'trap "echo caught" TERM; kill -TERM 0; sleep 0.2; echo end')" "caught
 end"
 
 # More versions than two.

@@ -10,19 +10,23 @@ on_tty() {
     timeout -k 5 "$limit" script -qec "$1" /dev/null </dev/null | tr -d '\r'
     echo "status ${PIPESTATUS[0]}"
 }
-run="$TANDEM run ${TANDEM_RUN_OPTIONS:-} --report=$T/report.json --"
+next_run() { other_lag; run="$TANDEM run ${TANDEM_RUN_OPTIONS:-} --report=$T/report.json --"; }
+next_run
 
 # same_tty NAME COMMAND-LINE
 same_tty() {
     local native under
     native=$(on_tty "$2")
     rm -f "$T/report.json"
+    next_run
     under=$(on_tty "$run $2")
     is "$1" "$under" "$native"
     ok "... with no divergence" agreed
 }
 
 same_tty "echo" "echo hello"
+like "-v tells how far it is" "$(on_tty "$TANDEM run -v -- sh -c 'sleep 1; sleep 1'")" '[0-9]+ events, version 1'
+is "... to a terminal only" "$("$TANDEM" run -v -- sleep 1.2 2>&1 | cat)" ""
 same_tty "tty, size" "sh -c 'test -t 1 && echo a terminal; stty size; stty -a | head -n 2'"
 same_tty "ls in colour, by columns" "ls --color=auto -C /usr/share/doc/bash"
 same_tty "job control: two jobs" "bash -c 'set -m; (exit 3) & wait \$!; echo \$?; sleep 0.1 & jobs; wait; echo done'"
@@ -59,6 +63,7 @@ same_keys() {
     local native under
     native=$(keys "$2" "exec $3")
     rm -f "$T/report.json"
+    next_run
     under=$(keys "$2" "exec $run $3")
     is "$1" "$under" "$native"
     ok "... with no divergence" agreed

@@ -127,8 +127,10 @@ same_sh ">> appends once" 'for i in 1 2 3; do echo $i >>log; done; cat log; wc -
 # Random, or the time: every version sees the same, and it is printed once.
 agree "date" date +%s.%N
 agree "mktemp" mktemp
+is "... makes one file" "$(find "$TANDEM_TEST_DIR/tmp" -name 'tmp.*' -type f | wc -l)" 1
 rm -f "$TANDEM_TEST_DIR"/tmp/tmp.*
 agree "mktemp -d" mktemp -d
+is "... makes one directory" "$(find "$TANDEM_TEST_DIR/tmp" -name 'tmp.*' -type d | wc -l)" 1
 rm -rf "$TANDEM_TEST_DIR"/tmp/tmp.*
 lines=500 agree "shuf" shuf -i 1-500
 is "... is a permutation" "$(sort -n "$T/tandem.stdout" | md5sum)" "$(seq 1 500 | md5sum)"

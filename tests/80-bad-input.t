@@ -134,6 +134,8 @@ for command in "" run trace doctor; do
     is "tandem $command --help: status" "$?" 0
     like "... says how" "$out" '[Uu]sage'
     is "... on stdout" "$(<"$T/stderr")" ""
+    [[ $command != @(run|trace) ]] ||
+        is "... once" "$(grep -c 'The exit status is' <<<"$out") $(grep -o PROGRAM <<<"$out" | wc -l)" "1 1"
 done
 like "tandem --version" "$("$TANDEM" --version)" '[0-9]'
 

@@ -8,4 +8,6 @@ is "nothing on stderr" "$(<"$T/stderr")" ""
 for word in ptrace seccomp "rdtsc|TSC" [Cc][Pp][Uu][Ii][Dd] pidfd_getfd; do
     like "it speaks of $word" "$out" "$word"
 done
+ok "--json is JSON" sh -c '"$1" doctor --json | jq -e . >/dev/null' sh "$TANDEM"
+ok "a limit on files does not end it" sh -c 'ulimit -f 10; "$1" doctor >doctor; [ $? -le 1 ] && grep -q ptrace doctor' sh "$TANDEM"
 done_testing

@@ -21,6 +21,7 @@ same_as() {
     local name=$1 part bad=; shift
     mkdir -p "$T/out"; chmod 777 "$T/out"; rm -f "$T/out"/*
     (cd "$T/out" && timeout --foreground -k 5 "$limit" "${as[@]}" "$@") >"$T/native.out" 2>"$T/native.err"; echo $? >"$T/native.st"
+    other_lag
     rm -rf "$T/out"; mkdir "$T/out"; chmod 777 "$T/out"
     (cd "$T/out" && timeout --foreground -k 5 "$limit" "${as[@]}" "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/out/report.json" -- "$@") \
         >"$T/tandem.out" 2>"$T/tandem.err"; echo $? >"$T/tandem.st"

@@ -74,8 +74,15 @@ wait_until() {
 
 # --- tandem ---
 
+# other_lag - the next run's followers lag at other moments: `lag:MAX,SEED` in TANDEM_RUN_OPTIONS goes on to the next seed.
+# Not seen by the caller of a subshell, $( ).
+other_lag() {
+    [[ ${TANDEM_RUN_OPTIONS:-} =~ ^(.*--fault=lag:[^,]*,)([0-9]+)(.*)$ ]] || return 0
+    TANDEM_RUN_OPTIONS=${BASH_REMATCH[1]}$((BASH_REMATCH[2] + 1))${BASH_REMATCH[3]}
+}
+
 # tandem_run ARGS... - `tandem run`, ended when it takes too long
-tandem_run() { timeout --foreground -k 5 "$limit" "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} "$@"; }
+tandem_run() { other_lag; timeout --foreground -k 5 "$limit" "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} "$@"; }
 
 # report FILTER [FILE] - a value from the last report
 report() { jq -r "$1" "${2:-$T/report.json}" 2>&1; }
@@ -89,10 +96,11 @@ divergences() {
     [ -s "$1" ] || echo "no report"
 }
 
-# agreed [FILE] - there is a report, and it knows of no divergence; says what it knows otherwise
+# agreed [FILE] - there is a report, it knows of no divergence, and all versions ended alike; says what it knows otherwise
 agreed() {
     local file=${1:-$T/report.json}
-    [ "$(report '.divergences | length' "$file")" == 0 ] && return
+    [ "$(report '"\(.divergences | length) \([.versions[].exit] | unique | length)"' "$file")" == "0 1" ] && return
+    diag "ends: $(report '[.versions[].exit] | tostring' "$file")"
     diag "report: $(divergences "$file")"
     return 1
 }
@@ -128,6 +136,7 @@ same() {
     local name=$1 part bad=; shift
     run_in native "$@"
     rm -f "$T/report.json"
+    other_lag
     run_in tandem "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" ${run_options:-} -- "$@"
     for part in status stdout stderr tree; do
         cmp -s "$T/native.$part" "$T/tandem.$part" || bad+=" $part"
@@ -138,7 +147,7 @@ same() {
         return
     fi
     fail "$name"
-    diag "differs:$bad; command: $(printf %.300s "$*")"
+    diag "differs:$bad; command: $(printf %.300s "$*"); options: ${TANDEM_RUN_OPTIONS:-} ${run_options:-}"
     for part in status stdout tree stderr; do
         case $bad in *divergence*) [ "$part" != stderr ] || break ;; esac # which has the report again
         case $bad in *" $part"*) diag "$part, native against tandem:" \
@@ -156,6 +165,7 @@ same_sh() { same "$1" bash -c "$2"; }
 agree() {
     local name=$1 n; shift
     rm -f "$T/report.json"
+    other_lag
     run_in tandem "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" ${run_options:-} -- "$@"
     n=$(wc -l <"$T/tandem.stdout")
     if agreed && [ "$(<"$T/tandem.status")" == 0 ] && [ "$n" == "${lines:-1}" ] && [ ! -s "$T/tandem.stderr" ]; then
@@ -163,7 +173,7 @@ agree() {
         return
     fi
     fail "$name"
-    diag "status $(<"$T/tandem.status"), $n lines (${lines:-1} expected); command: $*"
+    diag "status $(<"$T/tandem.status"), $n lines (${lines:-1} expected); command: $*; options: ${TANDEM_RUN_OPTIONS:-}"
     diag "stdout: $(head -c 500 "$T/tandem.stdout")" "stderr: $(head -c 1000 "$T/tandem.stderr")"
     return 1
 }

@@ -517,6 +517,8 @@ int cmd_doctor(int argc, char **argv)
 {
 	bool json = false;
 
+	/* A limit on the size of files is an answer, too. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			fputs(help, stdout);

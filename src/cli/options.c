@@ -36,7 +36,7 @@ static error_t quiet_parser(int key, char *arg, struct argp_state *state)
 void parse_options(const struct argp *argp, int argc, char **argv, int *ret_rest, void *input)
 {
 	const struct argp_child child[] = {{argp, 0, NULL, 0}, {0}};
-	const struct argp outer = {NULL, quiet_parser, argp->args_doc, argp->doc, child, NULL, NULL};
+	const struct argp outer = {NULL, quiet_parser, NULL, NULL, child, NULL, NULL};
 
 	argv[0] = xasprintf("tandem %s", argv[0]);
 	argp_err_exit_status = EXIT_TANDEM;

@@ -49,7 +49,7 @@ static const struct argp_option options[] = {
 	{NULL, 'f', NULL, 0, "follow children: always done", 0},
 	{NULL, 'v', NULL, 0, "do not abbreviate", 0},
 	{NULL, 'q', NULL, 0, "no lines about births and deaths", 0},
-	{NULL, 'p', "PID", 0, "not possible: see below", 0},
+	{NULL, 'p', "PID", 0, "refused: of a running process, what came before would be missing", 0},
 	{"stack", 256, "SIZE", 0, "bytes of the stack for -k (default 64K)", 0},
 	{0}
 };
@@ -209,5 +209,7 @@ int cmd_trace(int argc, char **argv)
 	flush_text(&t);
 	if (out.failed)
 		status = outcome_failed(&out, spec.path);
+	else if (t.failed)
+		status = EXIT_TANDEM;
 	end_like(&out, status);
 }

@@ -98,6 +98,28 @@ static unsigned count_names(const char *const *args)
 	return n;
 }
 
+/* What the installed header may be too old to have. */
+static void test_newest_numbers(void)
+{
+	static const char *const from_451[] = {
+		"cachestat", "fchmodat2", "map_shadow_stack", "futex_wake", "futex_wait", "futex_requeue", "statmount", "listmount",
+		"lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "mseal", "setxattrat", "getxattrat", "listxattrat",
+		"removexattrat", "open_tree_attr", "file_getattr", "file_setattr"};
+	int missing = 0;
+
+	for (unsigned nr = 0; nr <= 469; nr++) {
+		if (nr > 336 && nr < 424)
+			continue;
+		if (nr >= countof(names) || !names[nr].name || !row_plain(nr)) {
+			printf("# %u has no row\n", nr);
+			missing++;
+		}
+	}
+	ok(!missing, "0 to 336 and 424 to 469 have a row");
+	for (unsigned i = 0; i < countof(from_451); i++)
+		ok(!strcmp(names[451 + i].name, from_451[i]), "%u is %s", 451 + i, from_451[i]);
+}
+
 static void test_numbers(void)
 {
 	static const char *const paths[] = {
@@ -667,6 +689,7 @@ static void test_rubbish(void)
 int main(void)
 {
 	test_numbers();
+	test_newest_numbers();
 	test_rows();
 	test_picks();
 	test_find();
