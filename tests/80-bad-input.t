@@ -54,6 +54,7 @@ for n in 0 -1 x 1x 99999999999 ''; do
 done
 refused "-n without a number" 125 '' run -n
 refused "an unknown source" 125 'nonsense' run --expose=nonsense -- true
+refused "--start=main without a main" 125 'no symbol main' run --start=main -- /bin/true
 refused "one unknown source of two" 125 'nonsense' run --expose=pid,nonsense -- true
 refused "no source" 125 '' run --expose= -- true
 refused "an unknown engine" 125 'magic' run --engine=magic -- true

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "monitor/start.h"
+#include "show/symbols.h"
 
 enum {
 	OPT_WITH = 256, OPT_WITH_CMD, OPT_ENV, OPT_EXPOSE, OPT_REPORT, OPT_DIVERGENCE_EXIT, OPT_ON_DIVERGENCE,
@@ -251,6 +253,16 @@ static void set_versions(struct run_options *o, char **argv, char *path)
 	}
 }
 
+/* What was asked for cannot come to be without it; later the leader would be running already. */
+static void need_main(const struct config *cfg)
+{
+	uint64_t at;
+
+	for (int i = 0; i < cfg->n; i++)
+		if (symbols_find(cfg->spec[i].path, "main", &at))
+			die("--start=main: %s has no symbol main (is it stripped, or a script?)", cfg->spec[i].path);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct run_options o = {.copies = 2, .divergence_exit = -1};
@@ -268,6 +280,8 @@ int cmd_run(int argc, char **argv)
 	if ((err = find_program(argv[rest], &path)))
 		return err;
 	set_versions(&o, argv + rest, path);
+	if (start_marked(&o.cfg) && o.cfg.start_main)
+		need_main(&o.cfg);
 	if (o.report)
 		run.keep_fd = open_report(o.report);
 	run.verbose = o.verbose && isatty(2);
