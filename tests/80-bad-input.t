@@ -127,6 +127,8 @@ E
 chmod +x "$T/small"
 TANDEM=$T/small
 refused "ulimit -f 20" 125 'ulimit -f' "$real" run -- true
+sed -i 's/ulimit .*;/ulimit -n 8;/' "$T/small"
+refused "ulimit -n 8" 125 'ulimit -n' "$real" run -- true
 TANDEM=$real
 
 # Help is no error.

@@ -571,6 +571,8 @@ _Noreturn void leader_main(struct monitor *m)
 	}
 	if (err) {
 		monitor_kill_all(m);
+		if (err == -EMFILE || err == -ENFILE)
+			why = "the monitors need more descriptors (ulimit -n)";
 		monitor_note(m, NOTE_FAILED, err, why);
 		stream_close(m->s);
 		_exit(EXIT_TANDEM);
