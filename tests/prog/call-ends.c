@@ -145,13 +145,23 @@ static void exits_in_the_middle(void)
     expect("none of them from somebody else", strangers, 0);
 }
 
-/* SIGSTOP and SIGCONT. */
+/* SIGSTOP, and after so long SIGCONT. 1: its parent saw it stop. */
+static int stop_for(pid_t pid, long time)
+{
+    int status, seen;
+    kill(pid, SIGSTOP);
+    seen = waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
+    us(time);
+    kill(pid, SIGCONT);
+    return seen;
+}
+
+/* Threads that make threads and children. */
 static void stopped(void)
 {
     int stops = 0;
     for (int i = 0; i < 12; i++) {
         pid_t pid = fork();
-        int status;
         if (pid == 0) {
             start(makes_threads, 2);
             start(i % 2 ? forks : vforks, 1);
@@ -160,10 +170,7 @@ static void stopped(void)
         }
         for (int k = 0; k < 4; k++) {
             us(300 + k * 400);
-            kill(pid, SIGSTOP);
-            stops += waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
-            us(k * 200);
-            kill(pid, SIGCONT);
+            stops += stop_for(pid, k * 200);
         }
         kill(pid, SIGKILL);
         wait_status(pid);
@@ -188,7 +195,6 @@ static void stopped_at_memory(void)
     int stops = 0;
     for (int i = 0; i < 4; i++) {
         pid_t pid = fork();
-        int status;
         if (pid == 0) {
             start(counts, 1);
             for (;;) {
@@ -204,10 +210,7 @@ static void stopped_at_memory(void)
         }
         us(5000);
         for (int k = 0; k < 6; k++) {
-            kill(pid, SIGSTOP);
-            stops += waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
-            us(1000);
-            kill(pid, SIGCONT);
+            stops += stop_for(pid, 1000);
             us(2000);
         }
         kill(pid, SIGKILL);
@@ -226,7 +229,6 @@ static void stopped_with_a_signal(void)
 {
     signal(SIGUSR1, nothing);
     pid_t pid = fork();
-    int status;
     if (pid == 0) {
         for (volatile long n = 0; n < 100000000; n++)
             ;
@@ -236,10 +238,7 @@ static void stopped_with_a_signal(void)
     us(30000);
     kill(pid, SIGUSR1);
     us(5000);
-    kill(pid, SIGSTOP);
-    expect("stopped", waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), 1);
-    us(1300000);
-    kill(pid, SIGCONT);
+    expect("stopped", stop_for(pid, 1300000), 1);
     expect("ended", wait_status(pid), 9);
 }
 
