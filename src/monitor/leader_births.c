@@ -168,12 +168,23 @@ void lead_on_first_turn(struct monitor *m, struct task *t, int status)
 	lead_go_user(t);
 }
 
+/* words: those that the kernel writes when a task goes (others share its memory). */
+static void publish_death(struct monitor *m, struct task *t, int status, bool words)
+{
+	struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
+
+	e->result = status;
+	t->p->ending |= WIFSIGNALED(status);
+	if (words)
+		shield_death_words(m, t);
+	publish_end(m, t);
+}
+
 void lead_on_dying(struct monitor *m, struct task *t)
 {
 	unsigned long status = 0;
 	bool shared = lead_shares_memory(t), born = t->child;
 	struct task *c;
-	struct event *e;
 
 	if (t->hidden) {
 		t->dying = true;
@@ -195,12 +206,7 @@ void lead_on_dying(struct monitor *m, struct task *t)
 	    !t->p->ending && !task_regs(t))
 		publish_call(m, t, EV_ENTER, 0, 0);
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
-	e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
-	e->result = status;
-	t->p->ending |= WIFSIGNALED((int)status);
-	if (shared)
-		shield_death_words(m, t);
-	publish_end(m, t);
+	publish_death(m, t, (int)status, shared);
 	t->phase = LEAD_EXITING;
 	t->dying = true;
 	t->has_status = false;
@@ -220,13 +226,8 @@ void lead_on_dead(struct monitor *m, struct task *t, int status)
 		leave_unfollowed(m, c);
 	if (t->p == m->root && t->tid == m->root->pid)
 		m->root_status = status;
-	if (!t->dying && t->id && !t->hidden) {
-		struct event *e = publish_begin(m, t, EV_DEATH, t->p->ntasks == 1 ? EVF_GROUP : 0);
-
-		e->result = status;
-		t->p->ending |= WIFSIGNALED(status);
-		publish_end(m, t);
-	}
+	if (!t->dying && t->id && !t->hidden)
+		publish_death(m, t, status, false);
 	lead_leave_mm(m, t);
 	task_free(m, t);
 	if (mm && !mm->turn)
