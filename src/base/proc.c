@@ -33,8 +33,6 @@ const char *proc_line(const char *text, const char *key)
 		at += *at == '\n';
 		if (!strncmp(at, key, len) && at[len] == ':')
 			return at + len + 1;
-		if (!*at)
-			break;
 	}
 	return NULL;
 }

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "monitor/start.h"
 #include "show/symbols.h"
 
 enum {
@@ -280,7 +279,7 @@ int cmd_run(int argc, char **argv)
 	if ((err = find_program(argv[rest], &path)))
 		return err;
 	set_versions(&o, argv + rest, path);
-	if (start_marked(&o.cfg) && o.cfg.start_main)
+	if (o.cfg.start_main && o.cfg.n > 1)
 		need_main(&o.cfg);
 	if (o.report)
 		run.keep_fd = open_report(o.report);
