@@ -115,10 +115,7 @@ static bool untrap_for_exec(struct monitor *m, struct task *t)
 	    errno != EACCES || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) || trap_rdtsc(m, t, false))
 		return false;
 	t->untrapped = true;
-	t->regs.rip = t->call_ip - 2;
-	t->regs.rax = t->nr;
-	t->regs.orig_rax = -1;
-	task_set_regs(t);
+	task_make_again(t, t->call_ip - 2, t->nr);
 	lead_go_user(t);
 	return true;
 }

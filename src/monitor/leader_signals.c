@@ -29,6 +29,11 @@ static bool caught(struct task *t, int sig, struct sig_state *s)
 	return s->caught & sig_bit(sig);
 }
 
+static bool is_ignored(const struct sig_state *s, int sig)
+{
+	return s->ignored & sig_bit(sig) || (sig_default_ignores(sig) && !(s->caught & sig_bit(sig)));
+}
+
 void lead_publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags)
 {
 	struct event *e;
@@ -107,8 +112,7 @@ static bool only_ignored(const struct sig_state *s)
 	uint64_t due = s->pending & ~s->blocked;
 
 	for (int sig = 1; sig <= 64; sig++)
-		if (due & sig_bit(sig) && !(s->ignored & sig_bit(sig)) &&
-		    (s->caught & sig_bit(sig) || !sig_default_ignores(sig)))
+		if (due & sig_bit(sig) && !is_ignored(s, sig))
 			return false;
 	return due;
 }
@@ -155,11 +159,8 @@ bool lead_write_on(struct task *t, int64_t *result)
 	if (was_cut(t, *result)) {
 		t->regs.rsi = t->args[1] + t->written;
 		t->regs.rdx = t->args[2] - t->written;
-		t->regs.rip -= 2;
-		t->regs.rax = t->nr;
-		t->regs.orig_rax = -1;
 		t->patched_args |= 2 | 4;
-		task_set_regs(t);
+		task_make_again(t, t->regs.rip - 2, t->nr);
 		t->restart_result = -513;
 		t->phase = LEAD_RESTART;
 		task_resume(t, PTRACE_CONT, 0);
@@ -227,10 +228,7 @@ static void reissue(struct task *t)
 		t->regs.r10 = max_of(left, (int64_t)0);
 		t->patched_args |= 8;
 	}
-	t->regs.rip -= 2;
-	t->regs.rax = t->nr;
-	t->regs.orig_rax = -1;
-	task_set_regs(t);
+	task_make_again(t, t->regs.rip - 2, t->nr);
 	/* Another signal may follow before it runs: that must not rewind it twice. */
 	t->restart_result = -513;
 }
@@ -265,7 +263,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 		return;
 	}
 	if (t->phase == LEAD_RESTART && t->restart_result == -EINTR) {
-		if (s.ignored & sig_bit(sig) || sig_default_ignores(sig)) {
+		if (is_ignored(&s, sig)) {
 			reissue(t);
 		} else {
 			t->phase = LEAD_USER;
@@ -273,7 +271,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 			lead_publish_run(m, t);
 		}
 	}
-	if (sig != SIGCONT && (s.ignored & sig_bit(sig) || sig_default_ignores(sig)))
+	if (sig != SIGCONT && is_ignored(&s, sig))
 		t->p->ignored_at = now_wall();
 	lead_publish_signal(m, t, &info, 0);
 	task_resume(t, PTRACE_CONT, sig);
@@ -367,10 +365,7 @@ bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_sy
 	publish_stopped(m, t, t->stops, EVF_INCALL);
 	t->stops = 0;
 	t->stops_here = true;
-	t->regs.rip = info->instruction_pointer - 2;
-	t->regs.rax = info->seccomp.nr;
-	t->regs.orig_rax = -1;
-	task_set_regs(t);
+	task_make_again(t, info->instruction_pointer - 2, info->seccomp.nr);
 	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 	lead_go_user(t);
 	return true;

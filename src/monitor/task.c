@@ -327,6 +327,14 @@ int task_resume(struct task *t, int how, int sig)
 	return ptrace(how, t->tid, 0, (long)sig) < 0 ? -errno : 0;
 }
 
+int task_make_again(struct task *t, uint64_t insn, uint32_t nr)
+{
+	t->regs.rip = insn;
+	t->regs.rax = nr;
+	t->regs.orig_rax = -1;
+	return task_set_regs(t);
+}
+
 int task_siginfo(struct task *t, siginfo_t *ret)
 {
 	return ptrace(PTRACE_GETSIGINFO, t->tid, 0, ret) < 0 ? -errno : 0;

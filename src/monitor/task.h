@@ -231,6 +231,9 @@ int task_regs(struct task *t);                                             /* fe
 int task_set_regs(struct task *t);
 /* how: PTRACE_CONT or PTRACE_SYSCALL or PTRACE_LISTEN; sig is delivered */
 int task_resume(struct task *t, int how, int sig);
+/* t stands at the entry or the exit of a call; `insn` is the address of its syscall instruction. When t goes on it makes
+ * the call again, with what its valid registers hold now. */
+int task_make_again(struct task *t, uint64_t insn, uint32_t nr);
 int task_siginfo(struct task *t, siginfo_t *ret);
 int task_set_siginfo(struct task *t, const siginfo_t *info);
 int task_sigmask(struct task *t, uint64_t *ret);
