@@ -31,6 +31,9 @@ enum event_type {
 	EV_FRAGMENT,    /* more bytes of an event: args[0] its seq, args[1] their offset, args[2] which extent */
 	EV_END,         /* the leader's tree is gone; `result` is the root's wait status */
 	EV_PAD,         /* nothing, up to the end of the ring: only in shared memory, no seq */
+	EV_STATE,       /* memory of a task that was stopped while it computed; more of it follows... */
+	EV_POINT,       /* ... and the rest of it, with its registers: there it stands until EV_RUN or EV_SIGNAL */
+	EV_GOES,        /* the task computes for long: followers needn't wait to hear how that ends */
 	EV_TYPES
 };
 
@@ -51,6 +54,12 @@ enum event_flags {
 	EVF_INT80    = 4096, /* entered by int 0x80: the number is of the 32-bit table */
 	EVF_FOREIGN  = 16384, /* EVF_EXEC: of a program that is not 64-bit: its process goes on unfollowed */
 	EVF_ANSWERED = 8192, /* tandem gave the result without the kernel; every version gets it */
+	EVF_TURNS    = 65536, /* others share the task's memory: it is let go only when its next event is known, since that
+	                       * may be a point on its way */
+	EVF_WHOLE    = 131072, /* EV_STATE, EV_POINT: followers may be past it; what no part of the writable memory names
+	                       * was never written to */
+	EVF_SPIN     = 262144, /* EV_POINT: the task goes round and round, and changes nothing: with these registers every
+	                        * version's is where the leader's was, sooner or later */
 	EVF_SKIPPED  = 32768, /* EVF_ANSWERED: the call did nothing, whatever its result says */
 };
 
@@ -66,10 +75,11 @@ struct event {
 	uint16_t type;       /* enum event_type */
 	uint16_t spare0;     /* 0 */
 	uint32_t task;       /* logical number of the task, the same in every version */
-	uint32_t domain;     /* tasks that share memory share a domain */
+	uint32_t domain;     /* tasks that share memory, or a part of it, share a domain: they take turns */
 	uint32_t flags;      /* enum event_flags */
 	uint32_t call;       /* system call number; EV_INSN: enum insn; EV_SIGNAL: signal number */
-	uint32_t other;      /* EVF_BIRTH: the new task; EV_START and EVF_EXEC: its process id */
+	uint32_t other;      /* EVF_BIRTH: the new task; EV_START and EVF_EXEC: its process id; where there are PARTF_OTHER,
+	                      * the task that they are of */
 	uint32_t tid;        /* the task's id as the leader's kernel numbers it */
 	int64_t  result;     /* what the call returned in rax */
 	uint64_t args[6];    /* EV_CALL, EV_ENTER, EV_LEAVE: the arguments at entry.
@@ -79,7 +89,7 @@ struct event {
 	uint64_t left;       /* wall clock at completion, ns since 1970 */
 	uint64_t cpu;        /* CPU time of the task, ns (user and system) */
 	uint32_t nparts;
-	uint32_t spare1;     /* 0 */
+	uint32_t space;      /* the task's address space */
 };
 _Static_assert(sizeof(struct event) == 128, "events are read by other builds");
 
@@ -104,6 +114,9 @@ enum part_kind {
 
 enum part_flags {
 	PARTF_CUT = 1,   /* `len` bytes of `whole` are here, and no more will come */
+	PARTF_ZERO = 2,  /* `whole` bytes of zeros, none of which are here */
+	PARTF_OTHER = 4, /* PART_OUT: in the memory of the task `other`. One after the other they are the vector that the call
+	                  * was given (process_vm_writev) */
 };
 
 struct part {
@@ -185,6 +198,14 @@ static inline struct part *event_part(const struct event *e, int kind, int arg)
 		if (p->kind == kind && (!arg || p->arg == arg))
 			return p;
 	return NULL;
+}
+
+/* Whether the event only tells of a signal or a stop that a task has met on its way: followers do nothing for it, and their
+ * task is let go, or held back, as it was before. */
+static inline int event_is_remark(const struct event *e)
+{
+	return (e->type == EV_SIGNAL && !(e->flags & (EVF_HANDLER | EVF_FAULT))) ||
+	       (e->type == EV_STOPPED && !(e->flags & EVF_INCALL));
 }
 
 /* Whether an event whose header and `room` bytes can be read is well formed. */

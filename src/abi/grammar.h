@@ -27,7 +27,8 @@
  *   PAGES(i)      a byte for each page of argument i bytes: mincore
  *   IFPOS(n)      n if the call returned more than 0 (wait4's status)
  *   IFINTR(n)     n if the call was interrupted: EINTR or a restart code (nanosleep's remainder)
- *   IFBITS(i, x, y) 4 if argument i has bit x or bit y (clone's words)
+ *   IFBITS(i, x, y) 4 if argument i has bit x or bit y (clone's words; a scalar that the kernel
+ *                 looks at only then: open's mode)
  * The valid length of an OUT is min(valid, capacity), and 0 where the call failed, unless the
  * argument is marked D_ALWAYS (nanosleep's remainder is written on EINTR).
  *
@@ -64,6 +65,7 @@ enum who {
 	VARIES  = 2048,   /* the result differs by itself from run to run: ids, times, counts */
 	NORESTART = 4096, /* returns EINTR after a signal even when that is ignored: epoll_wait */
 	WRITES  = 8192,   /* changes the contents of the file behind argument 1 */
+	WRITES3 = 32768,  /* ... behind argument 3, with bytes out of what argument 1 names */
 	PERMS   = 16384,  /* refused (REFUSE) with EPERM rather than ENOSYS */
 };
 
@@ -111,6 +113,7 @@ enum dir {
 	D_NONE = 0, D_IN = 1, D_OUT = 2, D_INOUT = 3,
 	D_ALWAYS = 4,    /* written even when the call fails */
 	D_VARIES = 8,    /* what is written differs by itself from run to run: times, ids */
+	D_PLACE = 16,    /* the place matters, not only what is written there: a futex */
 };
 
 enum len_op {
@@ -213,9 +216,11 @@ enum shape_id {
 #define HEX(n)         SCALAR_(n, K_HEX)
 #define OCT(n)         SCALAR_(n, K_OCT)
 #define MODE(n)        SCALAR_(n, K_MODE)
+#define MODEIF(n, i, x, y) ARGUMENT(n, K_MODE, D_NONE, 0, IFBITS(i, x, y), NOLEN)
 #define DEV(n)         SCALAR_(n, K_DEV)
 #define UID(n)         SCALAR_(n, K_UID)
 #define GID(n)         SCALAR_(n, K_GID)
+#define ADDRIF(n, i, x, y) ARGUMENT(n, K_ADDR, D_NONE, 0, IFBITS(i, x, y), NOLEN)
 #define FD(n)          SCALAR_(n, K_FD)
 #define DFD(n)         SCALAR_(n, K_DFD)
 #define PID(n)         SCALAR_(n, K_PID)

@@ -31,7 +31,7 @@
 enum consumer_state { CONSUMER_NONE, CONSUMER_ACTIVE, CONSUMER_GONE };
 
 struct ring_consumer {
-	uint64_t tail;          /* written by the consumer, release: everything before is free */
+	uint64_t tail;          /* written by the consumer, release: everything before is free; see ring_rewind */
 	uint32_t state;         /* written by the coordinator and the consumer: enum consumer_state */
 	uint32_t sleeping;      /* written by the consumer: wants the bell */
 	uint32_t bell;          /* written by whoever wakes the consumer: futex word */
@@ -86,10 +86,11 @@ static inline uint64_t ring_slowest(const struct ring *r, uint64_t head, int *re
 	return min;
 }
 
-/* Back to the beginning of the buffer, if nobody minds. */
+/* Back to the beginning of the buffer, if nobody minds. Who has caught up is moved over the rest of it: or that would be
+ * taken until a consumer looks again, which on a busy machine may be much later than the producer needs it. */
 static inline void ring_rewind(struct ring *r)
 {
-	uint64_t head = r->h->head, at = head & (r->size - 1);
+	uint64_t head = r->h->head, at = head & (r->size - 1), tail;
 	struct event *pad = (struct event *)(r->data + at);
 	int who;
 
@@ -97,7 +98,12 @@ static inline void ring_rewind(struct ring *r)
 	    ring_slowest(r, head, &who) != head)
 		return;
 	*pad = (struct event){.type = EV_PAD, .size = (uint32_t)(r->size - at)};
-	__atomic_store_n(&r->h->head, head + pad->size, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->h->head, head + (r->size - at), __ATOMIC_RELEASE);
+	for (int i = 0; i < RING_CONSUMERS; i++) {
+		tail = head;
+		__atomic_compare_exchange_n(&r->h->consumer[i].tail, &tail, head + (r->size - at), 0, __ATOMIC_ACQ_REL,
+		                            __ATOMIC_RELAXED);
+	}
 }
 
 /* Place for a record of `size` bytes at the head, or NULL while the ring is full. */
@@ -120,15 +126,24 @@ static inline void ring_publish(struct ring *r, const struct event *e)
 static inline struct event *ring_peek(const struct ring *r, struct ring_consumer *c)
 {
 	struct event *e;
+	uint64_t tail;
+	uint32_t size;
+	uint16_t type;
 
-	do {
-		if (__atomic_load_n(&r->h->head, __ATOMIC_ACQUIRE) == c->tail)
+	for (;;) {
+		tail = __atomic_load_n(&c->tail, __ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&r->h->head, __ATOMIC_ACQUIRE) == tail)
 			return NULL;
-		e = (struct event *)(r->data + (c->tail & (r->size - 1)));
-		if (e->type == EV_PAD)
-			__atomic_store_n(&c->tail, c->tail + e->size, __ATOMIC_RELEASE);
-	} while (e->type == EV_PAD);
-	return e;
+		e = (struct event *)(r->data + (tail & (r->size - 1)));
+		type = __atomic_load_n(&e->type, __ATOMIC_RELAXED);
+		size = __atomic_load_n(&e->size, __ATOMIC_RELAXED);
+		/* Moved meanwhile: what was read may be something else by now. */
+		if (__atomic_load_n(&c->tail, __ATOMIC_ACQUIRE) != tail)
+			continue;
+		if (type != EV_PAD)
+			return e;
+		__atomic_compare_exchange_n(&c->tail, &tail, tail + size, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	}
 }
 
 static inline void ring_release(struct ring *r, struct ring_consumer *c, const struct event *e)

@@ -259,6 +259,13 @@ uint64_t row_arg(const struct row *row, const uint64_t args[6], unsigned i)
 	}
 }
 
+bool row_uses(const struct row *row, const uint64_t args[6], unsigned i)
+{
+	struct len l = row->a[i - 1].cap;
+
+	return l.op != L_IFBITS || (args[l.arg - 1] >> (l.k & 0xff) | args[l.arg - 1] >> (l.k >> 8)) & 1;
+}
+
 /* What the kernel reads of a call is short; what it writes may be long, but who reads begins near its start. */
 #define NEAR 4096u
 
@@ -271,6 +278,14 @@ bool row_overlaps(const struct row *row, const uint64_t args[6])
 			if (row->a[k].dir & D_OUT && args[k] && args[i] + NEAR > args[k] && args[k] + NEAR > args[i])
 				return true;
 	}
+	return false;
+}
+
+bool row_in_place(const struct row *row)
+{
+	for (unsigned i = 0; i < row->nargs; i++)
+		if (row->a[i].dir & D_PLACE)
+			return true;
 	return false;
 }
 

@@ -29,10 +29,15 @@ bool ioctl_by_encoding(uint32_t request, struct row *ret_row);
 /* Argument i, from 1, as wide as the kernel looks at it: programs leave rubbish above an int. */
 uint64_t row_arg(const struct row *row, const uint64_t args[6], unsigned i);
 
+/* Whether the kernel looks at argument i, from 1, with these arguments: at a mode only where a file is made. */
+bool row_uses(const struct row *row, const uint64_t args[6], unsigned i);
+
 /* Whether anything of the call must be looked at on entry because the call overwrites it. */
 bool row_needs_entry(const struct row *row);
 /* The same for these arguments: what is read and what is written may lie in the same place, as in sleep(3). */
 bool row_overlaps(const struct row *row, const uint64_t args[6]);
+/* Whether the kernel writes a word whose place matters: D_PLACE. */
+bool row_in_place(const struct row *row);
 
 static inline unsigned row_who(const struct row *row)
 {

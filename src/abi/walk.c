@@ -610,3 +610,104 @@ int walk_exit(struct walk *w)
 		}
 	return err;
 }
+
+/* ---- room ---- */
+
+static int put_room(const struct place *p, unsigned dir, uint64_t addr, uint64_t len, unsigned kind, unsigned shape,
+                    unsigned sub)
+{
+	struct extent e = {addr, len > WALK_RW_MAX ? WALK_RW_MAX : len, len, (uint16_t)shape, (uint8_t)kind,
+	                   (uint8_t)(p->i + 1), (uint8_t)dir, (uint8_t)sub};
+
+	return addr && len ? p->w->visit(p->w->ctx, &e) : 0;
+}
+
+/* A vector and its buffers. */
+static int room_of_vector(const struct place *p, uint64_t vector, uint64_t count, unsigned sub)
+{
+	uint64_t base, len;
+	struct window v;
+	int err;
+
+	if (count > WALK_IOV_MAX)
+		return 0;
+	window_open(&v, p->w);
+	err = put_room(p, D_IN, vector, count * sizeof(struct k_iovec), K_ARRAY, SHAPE_iovec, sub);
+	for (uint64_t i = 0; i < count && !err; i++) {
+		if (!window_number(&v, vector + 16 * i, 8, &base) || !window_number(&v, vector + 16 * i + 8, 8, &len))
+			return 0;
+		err = put_room(p, D_OUT, base, len, K_BUF, 0, SUB_BUFFER);
+	}
+	return err;
+}
+
+static int room_of_message(const struct place *p, const struct message *m)
+{
+	int err = put_room(p, D_INOUT, m->name, name_room(m->namelen), K_SOCKADDR, 0, SUB_NAME);
+
+	if (!err)
+		err = room_of_vector(p, m->vector, m->count, SUB_VECTOR);
+	return err ? err : put_room(p, D_INOUT, m->control, m->controllen, K_CMSG, 0, SUB_CONTROL);
+}
+
+/* Headers: of a send, too, the kernel may write them. */
+static int room_of_messages(const struct place *p, unsigned shape, uint64_t size, uint64_t count)
+{
+	uint64_t at = p->w->args[p->i];
+	struct message m;
+	struct window v;
+	int err;
+
+	if (count > WALK_IOV_MAX)
+		count = WALK_IOV_MAX;
+	err = put_room(p, D_INOUT, at, count * size, shape == SHAPE_msghdr ? K_STRUCT : K_ARRAY, shape, SUB_SELF);
+	window_open(&v, p->w);
+	for (uint64_t i = 0; i < count && !err && p->a->dir & D_OUT && message_read(&v, at + i * size, &m); i++)
+		err = room_of_message(p, &m);
+	return err;
+}
+
+/* What is written in some cases only may be written. */
+static uint64_t room_length(const struct place *p)
+{
+	struct len l = p->a->cap;
+
+	return l.op == L_IFPOS || l.op == L_IFINTR ? l.k : length(p->w, l, p->i, true);
+}
+
+static int room_of_plain(const struct place *p)
+{
+	unsigned n, dir = p->a->dir & D_INOUT;
+	const struct field *f = shape_fields(p->a->kind == K_STRUCT || p->a->kind == K_ARRAY ? p->a->set : SHAPE_none, &n);
+
+	if (has_pointers(f, n))
+		return 0;
+	if (p->a->len.op != L_RET && p->a->len.op != L_RETS)
+		dir = D_INOUT;   /* how much is written is not told by the result: some of it may stay as it was */
+	return put_room(p, dir, p->w->args[p->i], room_length(p), p->a->kind, p->a->set, SUB_SELF);
+}
+
+int walk_room(struct walk *w)
+{
+	int err = 0;
+
+	w->ret = -1;
+	remember(w);
+	for (unsigned i = 0; i < w->row->nargs && !err; i++) {
+		struct place p = {w, &w->row->a[i], i, true};
+		unsigned dir = p.a->dir;
+
+		if (!dir || dir & D_PLACE || !w->args[i])
+			continue;
+		if (p.a->kind == K_MSG && dir & D_OUT)
+			err = room_of_messages(&p, SHAPE_msghdr, sizeof(struct k_msghdr), 1);
+		else if (p.a->kind == K_MMSG)
+			err = room_of_messages(&p, SHAPE_mmsghdr, sizeof(struct k_mmsghdr),
+			                       length(w, p.a->cap, i, true) / sizeof(struct k_mmsghdr));
+		else if (p.a->kind == K_IOV && dir & D_OUT)
+			err = room_of_vector(&p, w->args[i], length(w, p.a->cap, i, true) / sizeof(struct k_iovec), SUB_SELF);
+		else if (dir & D_OUT && p.a->kind != K_MSG)
+			err = room_of_plain(&p);
+	}
+	return err;
+}

@@ -40,7 +40,7 @@ struct extent {
 	uint16_t shape;   /* enum shape_id of K_STRUCT and K_ARRAY */
 	uint8_t  kind;    /* enum kind of the bytes */
 	uint8_t  arg;     /* from 1 */
-	uint8_t  dir;     /* D_IN, or D_OUT with the argument's D_ALWAYS and D_VARIES */
+	uint8_t  dir;     /* D_IN, or D_OUT with the argument's D_ALWAYS and D_VARIES; see walk_room */
 	uint8_t  sub;     /* enum sub */
 };
 
@@ -76,5 +76,10 @@ int walk_entry(struct walk *w);
  * writes a leader's results into a follower walks the follower's own memory, and so finds each
  * length in place when it is needed. */
 int walk_exit(struct walk *w);
+
+/* Visits, before the call, all that it may write, as long as that is: D_OUT, and D_INOUT what it reads as well, or may
+ * leave as it is. What leads there by pointers comes first, D_IN where it is only read (vectors). What structures of requests point at is left
+ * out, and so is what is bound to its place (D_PLACE). */
+int walk_room(struct walk *w);
 
 #endif

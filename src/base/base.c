@@ -170,6 +170,11 @@ uint64_t now_mono(void)
 	return now(CLOCK_MONOTONIC);
 }
 
+uint64_t now_cpu(void)
+{
+	return now(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void nap_ns(uint64_t ns)
 {
 	struct timespec t = {ns / 1000000000u, ns % 1000000000u};

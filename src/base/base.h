@@ -54,6 +54,7 @@ void buf_free(struct buf *b);
 /* Nanoseconds, by raw system calls: a process under PR_SET_TSC must not use the vDSO's clocks. */
 uint64_t now_wall(void);            /* CLOCK_REALTIME */
 uint64_t now_mono(void);            /* CLOCK_MONOTONIC */
+uint64_t now_cpu(void);             /* CLOCK_THREAD_CPUTIME_ID */
 void nap_ns(uint64_t ns);
 
 /* All of the bytes, or -errno. */

@@ -51,3 +51,21 @@ uint64_t proc_stat(pid_t pid, int field)
 		return 0;
 	return field == PROC_STATE ? (unsigned char)at[1] : strtoull(at + 1, NULL, 10);
 }
+
+uint64_t proc_mapping_size(pid_t pid, uint64_t addr)
+{
+	char path[40], *line = NULL, *end;
+	uint64_t size = 0;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	if (!(f = fopen(path, "re")))
+		return 0;
+	while (!size && getline(&line, &room, f) > 0)
+		if (strtoull(line, &end, 16) == addr && *end == '-')
+			size = strtoull(end + 1, NULL, 16) - addr;
+	free(line);
+	fclose(f);
+	return size;
+}

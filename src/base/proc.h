@@ -24,4 +24,7 @@ enum { PROC_STATE = 3, PROC_PARENT = 4, PROC_START_BRK = 47 };
 /* As a number; the state, a letter, as its code. */
 uint64_t proc_stat(pid_t pid, int field);
 
+/* Length in bytes of the mapping of /proc/PID/maps that begins at `addr`; 0: there is none. */
+uint64_t proc_mapping_size(pid_t pid, uint64_t addr);
+
 #endif

@@ -261,6 +261,7 @@ static void test_find(void)
 	ok(r->nr == 400 && row_who(r) == UNKNOWN && r->nargs == 6 && r->a[5].kind == K_HEX, "400 is unknown");
 	r = row_find(0x40000000 | 1, args, &scratch);
 	ok(row_who(r) == REFUSE && !(r->who & PERMS), "x32 calls are refused");
+	ok(row_who(row_find(324, args, &scratch)) == EACH, "membarrier is made by every version");
 	args[1] = 128 | 1;
 	r = row_find(202, args, &scratch);
 	ok(row_who(r) == ONCE && r->who & QUICK, "futex(FUTEX_WAKE_PRIVATE) is quick");
@@ -466,6 +467,26 @@ static void leave(int64_t ret, const char *what, const char *expected)
 	compare_text(what, &b, expected);
 }
 
+static int note_room(void *ctx, const struct extent *e)
+{
+	struct buf *b = ctx;
+
+	note(ctx, e);
+	b->len -= 2;
+	buf_printf(b, " %s; ", e->dir == D_IN ? "in" : e->dir == D_OUT ? "out" : "inout");
+	return 0;
+}
+
+static void room(const char *what, const char *expected)
+{
+	struct buf b = {0};
+
+	w.ctx = &b;
+	w.visit = note_room;
+	walk_room(&w);
+	compare_text(what, &b, expected);
+}
+
 static void test_plain(void)
 {
 	char data[64];
@@ -656,6 +677,50 @@ static void test_sized(void)
 	entry("setxattrat reads the buffer", "2 dot 2; 4 attr 7; 5 xa 16; 5 value 16; ");
 }
 
+/* What a call may write, before it does. */
+static void test_room(void)
+{
+	char data[64], name[16], control[32];
+	struct iovec iov[2] = {{data, 10}, {data + 20, 20}};
+	struct msghdr msg = {.msg_name = name, .msg_namelen = 16, .msg_iov = iov, .msg_iovlen = 2, .msg_control = control,
+	                     .msg_controllen = 32};
+	struct mmsghdr many[2] = {{.msg_hdr = {.msg_iov = iov, .msg_iovlen = 1}}, {.msg_hdr = {.msg_iov = iov + 1, .msg_iovlen = 1}}};
+	struct timespec req, rem;
+	struct pollfd fds[2];
+	int status, word;
+	socklen_t len = 16;
+
+	nknown = 0;
+	KNOW(data); KNOW(name); KNOW(control); KNOW(iov); KNOW(msg); KNOW(many); KNOW(req); KNOW(rem); KNOW(fds); KNOW(status);
+	KNOW(word); KNOW(len);
+	BEGIN(0, 3, data, 64, 0, 0, 0);
+	room("read may fill its buffer", "2 data 64 out; ");
+	BEGIN(1, 3, data, 64, 0, 0, 0);
+	room("write fills nothing", "");
+	BEGIN(35, &req, &rem, 0, 0, 0, 0);
+	room("nanosleep may leave the remainder as it is", "2 rem 16 inout; ");
+	BEGIN(61, -1, &status, 0, 0, 0, 0);
+	room("wait4 the status", "2 status 4 inout; ");
+	BEGIN(7, fds, 2, -1, 0, 0, 0);
+	room("poll reads and writes its array", "1 fds 16 inout; ");
+	BEGIN(43, 3, name, &len, 0, 0, 0);
+	room("accept's address is as long as was said", "2 name 16 inout; 3 len 4 inout; ");
+	BEGIN(19, 3, iov, 2, 0, 0, 0);
+	room("a vector comes before its buffers", "2 iov 32 in; 2 data 10 out; 2 data+20 20 out; ");
+	BEGIN(20, 3, iov, 2, 0, 0, 0);
+	room("unless they are only read", "");
+	BEGIN(47, 3, &msg, 0, 0, 0, 0);
+	room("a message", "2 msg 56 inout; 2 name 16 inout; 2 iov 32 in; 2 data 10 out; 2 data+20 20 out; 2 control 32 inout; ");
+	BEGIN(46, 3, &msg, 0, 0, 0, 0);
+	room("one that is sent", "");
+	BEGIN(299, 3, many, 2, 0, 0, 0);
+	room("several messages", "2 many 128 inout; 2 iov 16 in; 2 data 10 out; 2 iov+16 16 in; 2 data+20 20 out; ");
+	BEGIN(307, 3, many, 2, 0, 0, 0);
+	room("of those that are sent the lengths", "2 many 128 inout; ");
+	BEGIN(202, &word, 6, 0, 0, 0, 0);
+	room("a word that is bound to its place is left out", "");
+}
+
 /* Nothing that a guest passes makes a walk fail. */
 static void test_rubbish(void)
 {
@@ -679,6 +744,7 @@ static void test_rubbish(void)
 		walk_entry(&w);
 		w.ret = (int64_t)(state >> 33) % 3 - 1;
 		walk_exit(&w);
+		walk_room(&w);
 		visits += b.len;
 		buf_free(&b);
 	}
@@ -700,6 +766,7 @@ int main(void)
 	test_polling();
 	test_births();
 	test_sized();
+	test_room();
 	test_rubbish();
 	return tap_end();
 }
