@@ -10,7 +10,8 @@
 
 enum {
 	OPT_WITH = 256, OPT_WITH_CMD, OPT_ENV, OPT_EXPOSE, OPT_REPORT, OPT_DIVERGENCE_EXIT, OPT_ON_DIVERGENCE,
-	OPT_WHEN_FULL, OPT_ENGINE, OPT_START, OPT_STACK, OPT_RING, OPT_FAULT
+	OPT_WHEN_FULL, OPT_ENGINE, OPT_START, OPT_STACK, OPT_RING, OPT_FAULT, OPT_THREADS, OPT_CHAOS,
+	OPT_STATS
 };
 
 struct run_options {
@@ -27,6 +28,7 @@ struct run_options {
 	const char *report;
 	int divergence_exit;             /* -1: as the leader */
 	bool verbose;
+	bool stats;
 };
 
 static const struct argp_option options[] = {
@@ -34,16 +36,19 @@ static const struct argp_option options[] = {
 	{"with", OPT_WITH, "EXE", 0, "add a version that runs EXE with the same arguments", 0},
 	{"with-cmd", OPT_WITH_CMD, "COMMAND", 0, "add a version that runs another command line (quotes as in a shell)", 0},
 	{"env", OPT_ENV, "NAME=VALUE", 0, "set a variable for the version of the last --with or --with-cmd", 0},
-	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields away: vdso, pid, tsc, cpuid, rand, cpu, auxv, aslr, rseq, uninit", 0},
+	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields away: vdso, pid, tsc, cpuid, rand, cpu, auxv, aslr, rseq, uninit, threads, signals, shm", 0},
 	{"report", OPT_REPORT, "FILE", 0, "write the outcome as JSON", 0},
 	{"divergence-exit", OPT_DIVERGENCE_EXIT, "N", 0, "end with status N when a version diverged", 0},
 	{"on-divergence", OPT_ON_DIVERGENCE, "drop|kill", 0, "let a version that diverges go (default), or end the run", 0},
 	{"when-full", OPT_WHEN_FULL, "wait|drop", 0, "when a follower is a whole stream behind: wait for it (default), or drop it", 0},
 	{"engine", OPT_ENGINE, "ptrace", 0, "how calls are intercepted; ptrace is the only way yet", 0},
 	{"start", OPT_START, "exec|main", 0, "match from the first instruction (default), or only from main on", 0},
+	{"threads", OPT_THREADS, "serial", 0, "how tasks that share memory are ordered; serial, one at a time, is the only way yet", 0},
+	{"chaos", OPT_CHAOS, "SEED", OPTION_ARG_OPTIONAL, "let the leader's tasks take turns in an order by chance, to find races", 0},
 	{"stack", OPT_STACK, "SIZE", 0, "bytes of the stack that an event carries (default 4K)", 0},
 	{"ring", OPT_RING, "SIZE", 0, "size of the stream (default 64M)", 0},
 	{"fault", OPT_FAULT, "FAULT", 0, "for tests: lag:MAX,SEED or stop:TIME@EVENT hold followers back", 0},
+	{"stats", OPT_STATS, NULL, 0, "at the end, print what was counted", 0},
 	{"verbose", 'v', NULL, 0, "show progress", 0},
 	{0}
 };
@@ -55,6 +60,16 @@ static int number(const char *text, const char *option, long min, long max)
 
 	if (end == text || *end || v < min || v > max)
 		usage_error("run", "%s takes a number from %ld to %ld, not '%s'", option, min, max, text);
+	return v;
+}
+
+static uint64_t seed(const char *text)
+{
+	char *end;
+	uint64_t v = strtoull(text, &end, 0);
+
+	if (end == text || *end || *text == '-')
+		usage_error("run", "--chaos takes a number, not '%s'", text);
 	return v;
 }
 
@@ -157,6 +172,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->copies_given = true;
 		break;
 	case 'v': o->verbose = true; break;
+	case OPT_STATS:    o->stats = true; break;
 	case OPT_WITH:     another(o)->exe = arg; break;
 	case OPT_WITH_CMD: another(o)->argv = split_words(arg); break;
 	case OPT_ENV:      add_env(o, arg); break;
@@ -173,6 +189,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			usage_error("run", "--ring takes a size from 1M to 8G, not '%s'", arg);
 		break;
 	case OPT_FAULT:           parse_fault(arg, &o->cfg); break;
+	case OPT_THREADS:
+		if (strcmp(arg, "serial"))
+			usage_error("run", "--threads: serial is the only one yet, not '%s'", arg);
+		break;
+	case OPT_CHAOS:
+		o->cfg.chaos = true;
+		o->cfg.chaos_seed = arg ? seed(arg) : (uint32_t)(now_wall() ^ getpid());
+		break;
 	case OPT_ENGINE:
 		if (strcmp(arg, "ptrace"))
 			usage_error("run", "--engine: ptrace is the only one yet, not '%s'", arg);
@@ -214,16 +238,36 @@ static json_t *exposed_json(unsigned exposed)
 
 static void write_report(int fd, const char *path, const struct run_options *o, const struct outcome *out)
 {
-	json_t *j = json_pack("{s:O, s:O, s:I, s:O, s:O, s:o, s:O, s:O}", "divergences", out->divergences, "versions",
+	json_t *j = json_pack("{s:O, s:O, s:I, s:O, s:O, s:o, s:O, s:O, s:o}", "divergences", out->divergences, "versions",
 	                      out->versions, "events", (json_int_t)out->events, "refused", out->refused, "unknown",
 	                      out->unknown, "exposed", exposed_json(o->cfg.exposed), "warnings", out->warnings,
-	                      "counts", out->counts ? out->counts : json_null());
+	                      "counts", out->counts ? out->counts : json_null(),
+	                      "chaos", o->cfg.chaos ? json_integer(o->cfg.chaos_seed) : json_null());
 	char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 
 	if (!text || write_all(fd, text, strlen(text)) || write_all(fd, "\n", 1) || close(fd))
 		die("cannot write the report %s: %s", path, strerror(errno));
 	free(text);
 	json_decref(j);
+}
+
+/* The counts of the report, for people: a line each. */
+static void show_stats(const struct outcome *out, uint64_t ns)
+{
+	const char *name;
+	json_t *value;
+
+	fprintf(stderr, "tandem: %-24s %llu in %.3f s\n", "events", (unsigned long long)out->events, ns / 1e9);
+	json_object_foreach(out->counts, name, value) {
+		char words[64];
+		size_t i = 0;
+
+		for (; name[i] && i + 1 < sizeof(words); i++)
+			words[i] = name[i] == '_' ? ' ' : name[i];
+		words[i] = 0;
+		if (strcmp(name, "events"))
+			fprintf(stderr, "tandem: %-24s %lld\n", words, (long long)json_integer_value(value));
+	}
 }
 
 static void set_versions(struct run_options *o, char **argv, char *path)
@@ -269,6 +313,7 @@ int cmd_run(int argc, char **argv)
 	struct run run = {.cfg = &o.cfg, .keep_fd = -1};
 	char *path;
 	int rest, err, status = -1;
+	uint64_t since;
 
 	config_init(&o.cfg);
 	parse_options(&argp, argc, argv, &rest, &o);
@@ -283,7 +328,10 @@ int cmd_run(int argc, char **argv)
 		need_main(&o.cfg);
 	if (o.report)
 		run.keep_fd = open_report(o.report);
+	if (o.cfg.chaos)
+		fprintf(stderr, "tandem: --chaos=%llu\n", (unsigned long long)o.cfg.chaos_seed);
 	run.verbose = o.verbose && isatty(2);
+	since = now_mono();
 	err = coordinate(&run, &out);
 	if (err)
 		cannot_start(err);
@@ -291,6 +339,8 @@ int cmd_run(int argc, char **argv)
 		status = outcome_failed(&out, path);
 	if (o.report)
 		write_report(run.keep_fd, o.report, &o, &out);
+	if (o.stats)
+		show_stats(&out, now_mono() - since);
 	if (o.divergence_exit >= 0 && json_array_size(out.divergences))
 		status = o.divergence_exit;
 	end_like(&out, status);

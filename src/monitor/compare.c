@@ -223,7 +223,7 @@ static int read_own(void *ctx, uint64_t addr, void *buf, size_t len)
 static enum difference_kind compare_scalars(struct task *t, const struct event *e, struct difference *d)
 {
 	for (int i = 0; i < t->row->nargs; i++)
-		if (!values_equal(t, t->row->a[i].kind, e->args[i], t->args[i]))
+		if (row_uses(t->row, e->args, i + 1) && !values_equal(t, t->row->a[i].kind, e->args[i], t->args[i]))
 			return differs(d, i + 1, e->args[i], t->args[i]);
 	return SAME;
 }

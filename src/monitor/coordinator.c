@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/proc.h"
+#include "monitor/outside.h"
 #include "monitor/shields/insn.h"
 
 #ifndef ARCH_SET_CPUID
@@ -43,9 +44,11 @@ struct coordinator {
 	int notes[2];
 	int signals;
 	int root;                  /* pidfd of the leader's root: its number may be another's one day; or -1 */
+	bool rooted;               /* the leader's root runs the program, or has */
 	int after;                 /* signals to tandem since the root has ended */
 	int slot;                  /* the sink's slot, or -1 */
 	int alive;
+	struct outside *outside;   /* who else writes to memory that the program shares; NULL: it shares none */
 };
 
 /* ---- what tandem was given ---- */
@@ -232,6 +235,11 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	if (getppid() == 1)
 		_exit(EXIT_TANDEM);
 	prctl(PR_SET_NAME, version ? "tandem-follower" : "tandem-leader");
+	/* Schedulers that group processes by their sessions (autogroup) reckon a group's share of each core by what it does on the
+	 * others. With leader and followers in one group, Linux 6.18 does that anew at every stop, and gets it wrong: others on the
+	 * leader's core do not run for as long as the program is busy. A follower has no use for the terminal. */
+	if (version)
+		setsid();
 	ignore_signals();
 	close(c->notes[0]);
 	close(c->signals);
@@ -332,12 +340,26 @@ static void kill_version(const struct version *v)
 		nap_ns(2000000);
 }
 
+static void found_outside(void *ctx, const char *line)
+{
+	struct coordinator *c = ctx;
+
+	warn("%s", line);
+	json_array_append_new(c->out->warnings, json_string(line));
+}
+
+static void look_outside(struct coordinator *c)
+{
+	outside_look(c->outside, c->v[0].monitor, found_outside, c);
+}
+
 static void on_divergence(struct coordinator *c, const struct note *n)
 {
 	json_t *j = json_loads(n->text, 0, NULL);
 	const char *text = j ? json_string_value(json_object_get(j, "text")) : NULL;
 
 	c->v[n->version].diverged = true;
+	look_outside(c);
 	fprintf(stderr, "tandem: %s%s", text ? text : n->text, text ? "" : "\n");
 	fflush(stderr);
 	if (j) {
@@ -369,6 +391,7 @@ static void on_note(struct coordinator *c, const struct note *n)
 	switch (n->kind) {
 	case NOTE_ROOT:
 		c->v[n->version].root = n->value;
+		c->rooted |= !n->version;
 		if (!n->version)
 			c->root = syscall(SYS_pidfd_open, n->value, 0);
 		break;
@@ -400,6 +423,10 @@ static void on_note(struct coordinator *c, const struct note *n)
 				json_array_append_new(c->out->warnings, json_sprintf("version %d %s", i, n->text));
 				kill(c->v[i].monitor, SIGKILL);
 			}
+		break;
+	case NOTE_SHARED:
+		if (c->run->cfg->n > 1)
+			outside_add(&c->outside, n->text);
 		break;
 	case NOTE_WARNING:
 		warn("%s", n->text);
@@ -441,14 +468,44 @@ static void end_the_rest(struct coordinator *c)
 	signal_tasks_of(c->v[0].monitor, c->after++ ? SIGKILL : SIGTERM);
 }
 
+static _Noreturn void die_of(int sig)
+{
+	struct rlimit none = {0, 0};
+	sigset_t set;
+
+	/* The program has left its core already, where it was to. */
+	setrlimit(RLIMIT_CORE, &none);
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(sig);
+	exit(128 + sig);
+}
+
+/* There is no program yet that it could be for. */
+static void end_early(const struct coordinator *c, int sig)
+{
+	if (c->rooted || c->run->cfg->ignored & sig_bit(sig))
+		return;
+	for (int i = 0; i < c->run->cfg->n; i++)
+		if (c->v[i].running)
+			kill(c->v[i].monitor, SIGKILL);
+	die_of(sig);
+}
+
 /* What the terminal sends has reached the leader, too: only what was meant for tandem is passed on. */
 static void read_signals(struct coordinator *c)
 {
 	struct signalfd_siginfo s;
 
 	while (read(c->signals, &s, sizeof(s)) == sizeof(s)) {
-		if (s.ssi_signo == SIGCHLD || c->root < 0 || of_the_program(c, s.ssi_pid))
+		if (s.ssi_signo == SIGCHLD || of_the_program(c, s.ssi_pid))
 			continue;
+		if (c->root < 0) {
+			end_early(c, s.ssi_signo);
+			continue;
+		}
 		/* Signal 0: is it there? */
 		if (syscall(SYS_pidfd_send_signal, c->root, s.ssi_code == SI_KERNEL ? 0 : s.ssi_signo, NULL, 0) < 0 && errno == ESRCH)
 			end_the_rest(c);
@@ -548,6 +605,16 @@ static void look(struct coordinator *c, int timeout)
 	read_signals(c);
 	reap(c);
 	show_progress(c);
+	if (outside_due(c->outside) == 0)
+		look_outside(c);
+}
+
+/* How long there is nothing to do but to wait, in ms; -1: for ever. */
+static int nothing_due(const struct coordinator *c)
+{
+	int due = outside_due(c->outside);
+
+	return !c->run->verbose ? due : due < 0 ? 500 : min_of(due, 500);
 }
 
 static void attend(struct coordinator *c)
@@ -555,13 +622,14 @@ static void attend(struct coordinator *c)
 	while (c->alive || (c->slot >= 0 && !stream_ended(&c->stream, c->slot))) {
 		if (c->slot >= 0)
 			drain_sink(c, 50000000);
-		look(c, c->slot >= 0 ? 0 : c->run->verbose ? 500 : -1);
+		look(c, c->slot >= 0 ? 0 : nothing_due(c));
 		if (!c->alive && c->slot >= 0 && !c->stream.ring.h->closed)
 			break;
 	}
 	if (c->run->verbose)
 		fprintf(stderr, "\r\033[K");
 	read_notes(c);
+	look_outside(c);
 }
 
 /* Where the leader could not be started either, one line says it all. */
@@ -658,6 +726,7 @@ int coordinate(struct run *run, struct outcome *ret)
 	if (c.root >= 0)
 		close(c.root);
 	stream_destroy(&c.stream);
+	outside_free(c.outside);
 	free(c.v);
 	return err;
 }
@@ -704,22 +773,10 @@ int outcome_status(const struct outcome *o)
 
 _Noreturn void end_like(const struct outcome *o, int status)
 {
-	struct rlimit none = {0, 0};
-	sigset_t set;
-	int sig;
-
 	fflush(NULL);
 	if (status >= 0)
 		exit(status);
-	if (!o->lost && WIFSIGNALED(o->root_status)) {
-		sig = WTERMSIG(o->root_status);
-		/* The program has left its core already, where it was to. */
-		setrlimit(RLIMIT_CORE, &none);
-		signal(sig, SIG_DFL);
-		sigemptyset(&set);
-		sigaddset(&set, sig);
-		sigprocmask(SIG_UNBLOCK, &set, NULL);
-		raise(sig);
-	}
+	if (!o->lost && WIFSIGNALED(o->root_status))
+		die_of(WTERMSIG(o->root_status));
 	exit(outcome_status(o));
 }

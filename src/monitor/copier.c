@@ -28,7 +28,7 @@ static struct job {
 	bool busy;                     /* the thread is copying done..busy_to */
 	bool failed;
 	pid_t tid;
-	uint32_t domain, store;
+	uint32_t space, store;
 	uint64_t dev, ino;
 	uint64_t addr, from;           /* where the offset `from` is mapped */
 	uint64_t done, busy_to, to;    /* offsets */
@@ -164,7 +164,7 @@ bool copier_add(struct task *t, const struct file_id *id, uint64_t addr, uint64_
 	if (i == RING_COPIES || !start_thread())
 		return false;
 	pthread_mutex_lock(&lock);
-	jobs[i] = (struct job){.queued = true, .tid = t->tid, .domain = t->p->mm->domain, .store = id->store,
+	jobs[i] = (struct job){.queued = true, .tid = t->tid, .space = t->p->mm->space, .store = id->store,
 	                       .dev = id->dev, .ino = id->ino, .addr = addr, .from = from, .done = from, .to = to};
 	__atomic_add_fetch(&queued, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot[i], id->store, __ATOMIC_RELEASE);
@@ -211,7 +211,7 @@ void copier_settle(struct task *t, uint64_t start, uint64_t end)
 		return;
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < RING_COPIES; i++)
-		if (jobs[i].queued && jobs[i].domain == t->in_mm->domain)
+		if (jobs[i].queued && jobs[i].space == t->in_mm->space)
 			help(&jobs[i], start, end);
 	pthread_mutex_unlock(&lock);
 }
@@ -225,7 +225,7 @@ static bool same_bytes(struct task *t, const struct job *j)
 
 	if (a[2] & PROT_WRITE || a[3] & MAP_ANONYMOUS || a[5] - j->from != a[0] - j->addr)
 		return false;
-	return process_stat_fd(t->p, a[4], &st) && st.st_dev == j->dev && st.st_ino == j->ino;
+	return task_stat_fd(t, a[4], &st) && st.st_dev == j->dev && st.st_ino == j->ino;
 }
 
 static void before_fixed_mapping(struct task *t)
@@ -236,7 +236,7 @@ static void before_fixed_mapping(struct task *t)
 	for (int i = 0; i < RING_COPIES; i++) {
 		struct job *j = &jobs[i];
 
-		if (j->queued && j->domain == t->in_mm->domain && start < j->addr + (j->to - j->from) && end > j->addr &&
+		if (j->queued && j->space == t->in_mm->space && start < j->addr + (j->to - j->from) && end > j->addr &&
 		    !same_bytes(t, j))
 			help(j, start, end);
 	}
@@ -272,7 +272,7 @@ void copier_before_call(struct task *t)
 		copier_settle(t, 0, ~0ull);
 		return;
 	}
-	if (t->row->who & WRITES && process_stat_fd(t->p, a[0], &st))
+	if (t->row->who & (WRITES | WRITES3) && task_stat_fd(t, a[t->row->who & WRITES3 ? 2 : 0], &st))
 		before_change(&st);
 	if (call_truncates(t) && call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0)
 		before_change(&st);

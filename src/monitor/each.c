@@ -107,6 +107,18 @@ static int each_madvise(struct monitor *m, struct task *t, int64_t *ret)
 	return err;
 }
 
+static int each_shmdt(struct monitor *m, struct task *t, int64_t *ret)
+{
+	const struct mapping *map = mm_segment(t->p->mm, t->args[0]);
+	uint64_t a[6] = {t->args[0]};
+
+	if (!map)
+		return -EINVAL;
+	a[1] = map->end - map->start;
+	mm_unmap(t->p->mm, a[0], a[0] + a[1]);
+	return run_with(m, t, SYS_munmap, a, ret);
+}
+
 static int each_exit(struct monitor *m, struct task *t)
 {
 	t->exits = true;
@@ -125,9 +137,8 @@ int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *
 	case SYS_mmap:       return each_mmap(m, t, e, ret, ret_why);
 	case SYS_mremap:     return each_mremap(m, t, e, ret);
 	case SYS_madvise:    return each_madvise(m, t, ret);
-	case SYS_shmat:
-		*ret_why = "System V shared memory cannot be followed";
-		return -ENOTSUP;
+	case SYS_shmat:      return rebuild_mapping(m, t, e, ret, ret_why);
+	case SYS_shmdt:      return each_shmdt(m, t, ret);
 	}
 	return follower_run_call(m, t, ret);
 }
@@ -157,9 +168,7 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 		c->p->filtered = t->p->filtered;
 		c->p->cookies = cookies_copy(t->p->cookies);
 		shield_fork(t->p, c->p);
-		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
-		c->p->segv_ignored = t->p->segv_ignored;
-		c->p->segv_handled = t->p->segv_handled;
+		memcpy(c->p->trapped, t->p->trapped, sizeof(c->p->trapped));
 		if (call->flags & CLONE_CLEAR_SIGHAND)
 			process_clear_handlers(c->p);
 	}
@@ -171,6 +180,7 @@ static struct task *adopt(struct monitor *m, struct task *t, pid_t tid, const st
 	c->ctid = call->flags & CLONE_CHILD_CLEARTID ? call->ctid : 0;
 	c->settid = call->flags & CLONE_CHILD_SETTID ? call->ctid : 0;
 	c->sigmask = t->sigmask;
+	c->no_tsc = t->no_tsc;
 	memcpy(c->args, t->args, sizeof(c->args));
 	return c;
 }

@@ -21,6 +21,9 @@
 #include "show/symbols.h"
 
 #define FRAMES 48
+/* Of a hang all tasks are shown, as far as a message to the coordinator takes it. */
+#define OTHERS 24
+#define OTHER_FRAMES 12
 
 struct side {
 	struct buf call;           /* "write(1, "abc", 3) = 3" */
@@ -206,6 +209,8 @@ static void show_title(struct buf *out, const struct event *e)
 	case EV_STOPPED: buf_puts(out, signal_name((int)e->call, room)); break;
 	case EV_DEATH:   buf_puts(out, "death"); break;
 	case EV_RUN:     buf_puts(out, "run"); break;
+	case EV_STATE:
+	case EV_POINT:   buf_puts(out, "point"); break;
 	default:         show_name(out, e);
 	}
 }
@@ -343,14 +348,32 @@ static void stop_for_a_look(struct task *t)
 
 	if (t->state != TASK_RUNNING || ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0)
 		return;
-	/* A first thread that has ended, for one, does not stop any more. */
 	for (int i = 0; i < 100; i++) {
 		if (waitpid(t->tid, &status, __WALL | WNOHANG) == t->tid) {
-			if (WIFSTOPPED(status))
-				t->state = TASK_STOPPED;
+			t->state = WIFSTOPPED(status) ? TASK_STOPPED : TASK_DEAD;
+			return;
+		}
+		if (task_ended_unseen(t)) {
+			t->state = TASK_DEAD;
 			return;
 		}
 		nap_ns(10000000);
+	}
+}
+
+static void describe_own(struct monitor *m, struct task *t, const struct event *e, struct side *own)
+{
+	struct show_options o = SHOW_DEFAULTS;
+
+	follower_side(m, own, t);
+	if (t->at == AT_CALL) {
+		own->e = own_event(t, e);
+		show_name(&own->call, own->e);
+		buf_putc(&own->call, '(');
+		show_args(&own->call, own->e, &o);
+		buf_putc(&own->call, ')');
+	} else {
+		show_place(&own->call, t);
 	}
 }
 
@@ -366,19 +389,42 @@ static void describe(struct monitor *m, struct task *t, const struct event *e, s
 		show_event(&leader->call, e, &o);
 	while (leader->call.len && leader->call.at[leader->call.len - 1] == '\n')
 		leader->call.at[--leader->call.len] = 0;
-	if (!t)
-		return;
-	stop_for_a_look(t);
-	follower_side(m, own, t);
-	if (t->at == AT_CALL) {
-		own->e = own_event(t, e);
-		show_name(&own->call, own->e);
-		buf_putc(&own->call, '(');
-		show_args(&own->call, own->e, &o);
-		buf_putc(&own->call, ')');
-	} else {
-		show_place(&own->call, t);
+	if (t)
+		describe_own(m, t, e, own);
+}
+
+/* Where all the others stand: for a hang the task that was waited for may tell the least. */
+static json_t *show_others(struct monitor *m, struct buf *text, const struct task *except, const struct event *e)
+{
+	json_t *list = json_array(), *j;
+	int left_out = 0;
+
+	for (struct task *t = NULL; (t = task_next(m, t));) {
+		struct side s = {0};
+		char who[32];
+
+		if (t == except || !t->p || t->at == AT_DEAD)
+			continue;
+		if (json_array_size(list) == OTHERS || text->len > NOTE_MAX / 8) {
+			left_out++;
+			continue;
+		}
+		stop_for_a_look(t);
+		describe_own(m, t, e, &s);
+		s.nframes = min_of(s.nframes, OTHER_FRAMES);
+		s.truncated = false;
+		snprintf(who, sizeof(who), "task %u", t->id);
+		show_side(text, who, &s);
+		j = side_json(&s);
+		if (json_is_object(j))
+			json_object_set_new(j, "task", json_integer(t->id));
+		json_array_append_new(list, j);
+		free(s.e);
+		buf_free(&s.call);
 	}
+	if (left_out)
+		buf_printf(text, "  and %d more tasks\n", left_out);
+	return list;
 }
 
 static void end_version(struct monitor *m)
@@ -389,12 +435,10 @@ static void end_version(struct monitor *m)
 	_exit(0);
 }
 
-/* A task that SIGKILL takes out of a ptrace stop is in none any more. */
-static bool killed_meanwhile(const struct task *t)
+/* SIGKILL takes a task out of every stop, and on to that at its end. */
+static bool killed_meanwhile(struct task *t)
 {
-	struct user_regs_struct r;
-
-	return t->state == TASK_STOPPED && ptrace(PTRACE_GETREGS, t->tid, 0, &r) < 0 && errno == ESRCH;
+	return t->state == TASK_DEAD || (t->state == TASK_STOPPED && task_at_its_end(t));
 }
 
 _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,
@@ -403,14 +447,16 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	struct side leader = {0}, own = {0};
 	struct buf text = {0};
 	char *what, *json;
-	json_t *j;
+	json_t *j, *others;
 	va_list ap;
 
 	va_start(ap, fmt);
 	if (vasprintf(&what, fmt, ap) < 0)
 		die("out of memory");
 	va_end(ap);
-	if (t && killed_meanwhile(t)) {
+	if (t)
+		stop_for_a_look(t);
+	if (t && strcmp(kind, "killed") && killed_meanwhile(t)) {
 		/* What looked like a difference was its end: nothing of it can be read any more. */
 		kind = "killed";
 		d = NULL;
@@ -426,10 +472,11 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	show_difference(&text, d, &leader);
 	show_side(&text, "leader", &leader);
 	show_side(&text, "follower", &own);
+	others = strcmp(kind, "hang") ? json_array() : show_others(m, &text, t, e);
 	show_recent(m, &text);
-	j = json_pack("{s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o, s:o}", "version", m->version, "task", (int)e->task,
+	j = json_pack("{s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "version", m->version, "task", (int)e->task,
 	              "event", (json_int_t)e->seq, "kind", kind, "what", what, "leader", side_json(&leader),
-	              "follower", side_json(&own), "difference", difference_json(d), "text", text_or_null(text.at));
+	              "follower", side_json(&own), "difference", difference_json(d), "others", others, "text", text_or_null(text.at));
 	must(j);
 	json = json_dumps(j, JSON_COMPACT);
 	monitor_note(m, NOTE_DIVERGENCE, e->seq, json ? json : "{}");

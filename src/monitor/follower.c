@@ -22,6 +22,7 @@
 
 #include "abi/walk.h"
 #include "monitor/copies.h"
+#include "monitor/points.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 #include "monitor/views.h"
@@ -49,7 +50,8 @@ static void skip_call(struct monitor *m, struct task *t, int64_t result)
 {
 	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, orig_rax), -1L);
 	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, rax), result);
-	follower_go(m, t, 0);
+	t->regs_valid = false;
+	point_release(m, t, 0);
 }
 
 /* The call's result is known, but t goes on only when the stream says so. */
@@ -64,7 +66,7 @@ static void continue_task(struct monitor *m, struct task *t)
 	if (t->at == AT_CALL && t->has_result)
 		skip_call(m, t, t->result);
 	else
-		follower_go(m, t, 0);
+		point_release(m, t, 0);
 }
 
 int follower_run_call(struct monitor *m, struct task *t, int64_t *ret)
@@ -119,7 +121,8 @@ static void on_call_stop(struct monitor *m, struct task *t)
 {
 	struct __ptrace_syscall_info info;
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+	/* Another one, where SIGKILL has taken it out of this stop: its end is still to be reported. */
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;
 	t->nr = info.seccomp.nr;
 	for (int i = 0; i < 6; i++)
@@ -173,6 +176,10 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
 		if (!(t = task_by_tid(m, tid)))
 			return;
+		if (t->doomed) {
+			task_free(m, t);
+			return;
+		}
 		t->at = AT_DEAD;
 		t->state = TASK_DEAD;
 		t->status = status;
@@ -190,7 +197,9 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 			t->at = AT_EXIT;
 		break;
 	case PTRACE_EVENT_STOP:
-		if (!t->p || t->first_run || t->at == AT_BORN)
+		if (t->parking)
+			t->at = AT_POINT;
+		else if (!t->p || t->first_run || t->at == AT_BORN)
 			t->at = AT_BORN;
 		else
 			task_resume(t, PTRACE_CONT, 0);
@@ -233,20 +242,25 @@ static void check_hang(struct monitor *m, struct task *t)
 		diverge(m, t, m->event, "hang", NULL, "neither runs nor reaches the leader's next call");
 }
 
+void follower_serve(struct monitor *m, struct task *t)
+{
+	int status;
+	pid_t tid = monitor_wait(m, &status, true);
+
+	if (tid > 0) {
+		follower_arrive(m, tid, status);
+	} else if (tid < 0 || task_ended_unseen(t)) {
+		t->at = AT_DEAD;
+		t->state = TASK_DEAD;
+	} else {
+		check_hang(m, t);
+	}
+}
+
 void follower_wait(struct monitor *m, struct task *t)
 {
-	pid_t tid;
-	int status;
-
-	while (t->at == AT_RUNNING) {
-		tid = monitor_wait(m, &status, true);
-		if (tid > 0)
-			follower_arrive(m, tid, status);
-		else if (tid < 0)
-			t->at = AT_DEAD;
-		else
-			check_hang(m, t);
-	}
+	while (t->at == AT_RUNNING)
+		follower_serve(m, t);
 }
 
 /* ---- outputs ---- */
@@ -335,6 +349,23 @@ static void scatter_own_layout(struct task *t, const struct event *e)
 		translate(t, e->result);
 }
 
+/* What process_vm_writev has written, in another process's memory perhaps. In a layout of its own t's vector says where. */
+static void scatter_other(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct task *to = task_by_id(m, e->other);
+	const struct part *p = event_parts(e);
+	uint64_t at = t->args[3];
+	struct iovec v;
+
+	for (uint32_t i = 0; to && i < e->nparts; i++, p = part_next(p)) {
+		if (!(p->flags & PARTF_OTHER))
+			continue;
+		if (guest_read(t, at, &v, sizeof(v)) || guest_write(to, (uint64_t)v.iov_base, part_data(p), p->len))
+			diverge(m, t, e, "unsupported", NULL, "cannot write to task %u's memory", e->other);
+		at += sizeof(v);
+	}
+}
+
 void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 {
 	struct iovec from[64], to[64];
@@ -342,13 +373,14 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 	ssize_t total = 0;
 	int n = 0;
 
-	(void)m;
+	if (e->call == SYS_process_vm_writev && e->type != EV_FRAGMENT)
+		scatter_other(m, t, e);
 	if (t->p->mm->own_layout) {
 		scatter_own_layout(t, e);
 		return;
 	}
 	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p)) {
-		if (p->kind != PART_OUT || !p->len)
+		if (p->kind != PART_OUT || !p->len || p->flags & PARTF_OTHER)
 			continue;
 		if (n == (int)countof(to)) {
 			guest_write(t, p->addr, part_data(p), p->len);
@@ -366,8 +398,7 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 
 /* ---- events ---- */
 
-/* What kind of divergence it is that t stands where it stands, and not where the leader's event is. */
-static const char *kind_of(const struct task *t)
+const char *follower_kind_of(const struct task *t)
 {
 	switch (t->at) {
 	case AT_FAULT: return "crash";
@@ -417,7 +448,7 @@ static void need_same_call(struct monitor *m, struct task *t, const struct event
 			cookie_learn(t, e);
 		break;
 	case OTHER_CALL:
-		diverge(m, t, e, kind_of(t), &d, "makes another call");
+		diverge(m, t, e, follower_kind_of(t), &d, "makes another call");
 	case OTHER_ARGUMENT:
 		diverge(m, t, e, "argument", &d, "makes the call with another argument");
 	}
@@ -491,8 +522,8 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 	const char *why = NULL;
 	int err = 0;
 
-	if (e->call == SYS_seccomp || e->call == SYS_prctl)
-		t->p->filtered |= e->flags & EVF_ANSWERED && !e->result && (uint32_t)e->args[0] != PR_GET_SECCOMP;
+	if (e->call == SYS_seccomp || (e->call == SYS_prctl && (uint32_t)e->args[0] == PR_SET_SECCOMP))
+		t->p->filtered |= e->flags & EVF_ANSWERED && !e->result;
 	if (e->flags & EVF_SKIPPED) {
 		keep_result(t, e->result);
 		if (e->flags & EVF_RUNS)
@@ -519,7 +550,7 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 	}
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "%s: %s", why, strerror(-err));
-	if (t->row->who & (WRITES | NEWFD) || t->nr == SYS_truncate)
+	if (t->row->who & (WRITES | WRITES3 | NEWFD) || t->nr == SYS_truncate)
 		copy_apply(m, e);
 	if (!(e->flags & (EVF_EXEC | EVF_INT80)) && t->at != AT_RUNNING)
 		shield_note_call(t, e->result);
@@ -531,10 +562,10 @@ static void on_insn(struct monitor *m, struct task *t, const struct event *e)
 {
 	follower_wait(m, t);
 	if (t->at != AT_INSN || t->insn.kind != e->call)
-		diverge(m, t, e, kind_of(t), NULL,
+		diverge(m, t, e, follower_kind_of(t), NULL,
 		        "does not execute the instruction that the leader executes");
 	insn_finish(m, t, &t->insn, e->args, e->args[4], t->fault.si_signo);
-	follower_go(m, t, 0);
+	point_release(m, t, 0);
 }
 
 /* ---- signals ---- */
@@ -561,14 +592,14 @@ static void on_fault_event(struct monitor *m, struct task *t, const struct event
 {
 	follower_wait(m, t);
 	if (t->at != AT_FAULT || t->fault.si_signo != info->si_signo)
-		diverge(m, t, e, t->at == AT_FAULT ? "signal" : kind_of(t), NULL,
+		diverge(m, t, e, t->at == AT_FAULT ? "signal" : follower_kind_of(t), NULL,
 		        "does not get the signal %d that the leader got here", info->si_signo);
 	if (!t->p->mm->own_layout && t->fault.si_addr != info->si_addr && info->si_signo != SIGTRAP)
 		diverge(m, t, e, "signal", NULL, "faults at %p, the leader at %p", t->fault.si_addr, info->si_addr);
 	if (!t->p->mm->own_layout)
 		task_set_siginfo(t, info);
 	t->mask_stale = true;
-	follower_go(m, t, info->si_signo);
+	point_release(m, t, info->si_signo);
 }
 
 static void on_signal_event(struct monitor *m, struct task *t, const struct event *e)
@@ -581,12 +612,12 @@ static void on_signal_event(struct monitor *m, struct task *t, const struct even
 		on_fault_event(m, t, e, &info);
 		return;
 	}
-	if (!(e->flags & EVF_HANDLER))
-		return;
-	if (e->flags & EVF_ASYNC)
+	if (e->flags & EVF_ASYNC || t->unordered)
 		diverge(m, t, e, "signal", NULL,
 		        "cannot follow: the signal came while the leader computed, at no place that can be found again");
-	if (!(e->flags & EVF_INCALL)) {
+	if (t->at == AT_POINT) {
+		err = deliver_here(m, t, &info);
+	} else if (!(e->flags & EVF_INCALL)) {
 		need_call(m, t, e);
 		err = task_deliver_at_call(m, t, &info, -513);
 	} else if (t->at == AT_CALL) {
@@ -597,7 +628,7 @@ static void on_signal_event(struct monitor *m, struct task *t, const struct even
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "the signal cannot be delivered: %s", strerror(-err));
 	t->mask_stale = true;
-	follower_go(m, t, info.si_signo);
+	point_release(m, t, info.si_signo);
 }
 
 /* ---- births and deaths ---- */
@@ -622,6 +653,10 @@ static void on_run(struct monitor *m, struct task *t, const struct event *e)
 	t->first_run = false;
 	if (t->at == AT_RUNNING || t->at == AT_DEAD)
 		return;
+	if (t->unordered) {
+		t->unordered = false;
+		return;
+	}
 	if (t->at == AT_BORN)
 		born_regs(t);
 	if (!(m->cfg->exposed & SRC_PID))
@@ -649,7 +684,8 @@ static void let_die(struct monitor *m, struct task *t)
 
 static void on_death(struct monitor *m, struct task *t, const struct event *e)
 {
-	if (e->nparts && t->in_mm && t->in_mm->ntasks > 1)
+	/* Words that the kernel writes, in memory that others see. */
+	if (e->nparts && t->in_mm)
 		follower_scatter(m, t, e);
 	if (WIFSIGNALED(e->result))
 		kill_process(t->p);
@@ -748,7 +784,7 @@ static void consume(struct monitor *m, const struct event *e)
 		skip_event(m, t, e);
 		return;
 	}
-	if (e->type == EV_START || e->type == EV_MARK || (e->type == EV_STOPPED && !(e->flags & EVF_INCALL)))
+	if (e->type == EV_START || e->type == EV_MARK || event_is_remark(e))
 		return;
 	if (e->type == EV_END) {
 		m->root_status = e->result;
@@ -756,11 +792,18 @@ static void consume(struct monitor *m, const struct event *e)
 	}
 	if (!t)
 		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
+	point_let_go(m, t, e);
+	t->unordered &= e->type == EV_RUN || e->type == EV_SIGNAL;
 	switch (e->type) {
+	case EV_GOES:     break;
+	case EV_STATE:
+	case EV_POINT:    point_apply(m, t, e); break;
 	case EV_ENTER:
 		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
 			return;
 		need_same_call(m, t, e);
+		if (row_in_place(t->row))
+			follower_scatter(m, t, e);
 		break;
 	case EV_CALL:
 		if (t->p->mm && t->p->mm->leader_view)

@@ -8,6 +8,10 @@
 /* ---- follower.c ---- */
 /* Wait until t stands somewhere (t->at != AT_RUNNING); other tasks' stops are taken note of. */
 void follower_wait(struct monitor *m, struct task *t);
+/* A part of that: one stop of any task, or a tick. Does not return where t is lost, and never comes. */
+void follower_serve(struct monitor *m, struct task *t);
+/* What kind of divergence it is that t stands where it stands, and not where the leader's event is. */
+const char *follower_kind_of(const struct task *t);
 /* Take note of a stop that waitpid reported. */
 void follower_arrive(struct monitor *m, pid_t tid, int status);
 /* Let t go on in the program, delivering sig (0: none). */

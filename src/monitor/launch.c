@@ -141,7 +141,7 @@ int launch(struct monitor *m, struct task **ret)
 int launch_to_exec(struct monitor *m, struct task *t, const char **ret_why)
 {
 	struct failure f = {0, ""};
-	int status, how = PTRACE_CONT;
+	int status, how = PTRACE_CONT, sig;
 	bool execed = false;
 
 	for (;;) {
@@ -153,8 +153,9 @@ int launch_to_exec(struct monitor *m, struct task *t, const char **ret_why)
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
 			static char why[sizeof(f.why)];
 
+			/* Too late for an error, the old image was gone: the kernel has killed it. A file that ends too soon. */
 			if (read(m->exec_error, &f, sizeof(f)) != sizeof(f))
-				f.err = -ECHILD;
+				f.err = WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ? -ENOEXEC : -ECHILD;
 			close(m->exec_error);
 			memcpy(why, f.why, sizeof(why));
 			*ret_why = why;
@@ -162,6 +163,7 @@ int launch_to_exec(struct monitor *m, struct task *t, const char **ret_why)
 		}
 		t->state = TASK_STOPPED;
 		t->regs_valid = false;
+		sig = 0;
 		if (status >> 16 == PTRACE_EVENT_EXEC) {
 			execed = true;
 			how = PTRACE_SYSCALL;
@@ -175,8 +177,10 @@ int launch_to_exec(struct monitor *m, struct task *t, const char **ret_why)
 			ptrace(PTRACE_GETREGS, t->tid, 0, &r);
 			/* Straight to the exit stop of the exec: nothing of the program may run before. */
 			how = r.orig_rax == SYS_execve ? PTRACE_SYSCALL : PTRACE_CONT;
+		} else if (status >> 16 == 0 && (!m->version || WSTOPSIG(status) == SIGSEGV)) {
+			sig = WSTOPSIG(status);
 		}
-		task_resume(t, how, 0);
+		task_resume(t, how, sig);
 	}
 	close(m->exec_error);
 	t->p->execed = true;

@@ -2,8 +2,8 @@
  *
  * A task stops at the entry of each call (seccomp) and at its exit. One event is published per call, at
  * its exit; where several tasks share memory, a call that may sleep, or before which a task gives way to others,
- * has an event at its entry as well, and only one of these tasks runs at a time: the one that holds the address
- * space's turn. What a task stopped for is handled when it has the turn, never before.
+ * has an event at its entry as well, and only one of these tasks runs at a time: the one that holds the domain's
+ * turn. What a task stopped for is handled when it has the turn, never before.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -47,6 +47,7 @@ static void call_begin(struct task *t, const struct __ptrace_syscall_info *info)
 	t->child = 0;
 	t->written = 0;
 	t->patched_args = 0;
+	t->unmoved = t->naps = false;
 	t->entered = now_wall();
 	if (info->seccomp.ret_data == 2)
 		t->call_flags |= EVF_INT80;
@@ -136,7 +137,7 @@ static bool has_two_sides(const struct task *t)
 	return !(t->row->who & NORET) && !lead_makes_task(t->nr);
 }
 
-static void publish_entry(struct monitor *m, struct task *t)
+void lead_publish_entry(struct monitor *m, struct task *t)
 {
 	if (!t->in_captured)
 		capture_in(m, t);
@@ -152,14 +153,12 @@ static bool gives_way(struct monitor *m, struct task *t)
 	if (!has_two_sides(t) || (t->row->who & WHO_MASK) == EACH || t->call_flags & EVF_UNKNOWN ||
 	    !lead_shares_memory(t))
 		return false;
-	if (!(t->row->who & QUICK) || !lead_turn_is_long(t)) {
+	if (!(t->row->who & QUICK) || !lead_turn_is_long(m, t)) {
 		lead_turn_lives(t);
 		return false;
 	}
-	publish_entry(m, t);
-	t->gave_way = true;
-	lead_wait_for_turn(t, PTRACE_EVENT_SECCOMP << 16 | SIGTRAP << 8 | 0x7f);
-	lead_pass_turn(m, t->in_mm);
+	lead_publish_entry(m, t);
+	lead_stays_at_call(m, t);
 	return true;
 }
 
@@ -169,14 +168,39 @@ static void call_prepare(struct monitor *m, struct task *t)
 	bool sleeps = !(t->row->who & QUICK);
 
 	copier_before_call(t);
+	lead_note_memory_call(t);
 	if (!t->in_captured &&
 	    (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || lead_makes_task(t->nr)))
 		capture_in(m, t);
 	if (lead_makes_task(t->nr))
 		shield_clone_leader(m, t);
 	shield_madvise(t);
-	if (lead_shares_memory(t) && sleeps && has_two_sides(t) && !t->entered_published)
-		publish_entry(m, t);
+	if (!lead_shares_memory(t) || !sleeps || !has_two_sides(t) || t->entered_published)
+		return;
+	if (!lead_waits_to_settle(t)) {
+		t->naps = lead_may_nap(m, t);
+		if (!t->naps)
+			lead_publish_entry(m, t);
+		else
+			task_regs(t);
+	} else {
+		capture_in(m, t);
+		task_regs(t);
+	}
+}
+
+/* t has gone on into its call: others have the turn once followers know that it may sleep. Where a word tells that it does,
+ * its entry is published then, and again each time that the kernel makes the call anew: the word may have changed hands. */
+static void call_runs(struct monitor *m, struct task *t)
+{
+	if (lead_waits_to_settle(t)) {
+		if (!lead_settles(t))
+			return;
+		t->entered_published = false;
+		lead_publish_sleeper(m, t);
+	}
+	if (t->entered_published)
+		lead_pass_turn(m, t->in_mm->dom);
 }
 
 /* t stands at the entry of a call, which is decided upon now. */
@@ -201,9 +225,10 @@ static void make_call(struct monitor *m, struct task *t, const struct __ptrace_s
 		answer(m, t, forced, 0);
 		return;
 	}
-	if (untrap_for_exec(m, t))
+	if (untrap_for_exec(m, t) || lead_plan_outputs(m, t))
 		return;
 	call_prepare(m, t);
+	lead_move_outputs(t);
 	if (t->row->who & NORET && !is_exec(t->nr) && t->nr != SYS_rt_sigreturn) {
 		/* exit, exit_group: there is no other side. */
 		task_regs(t);
@@ -215,8 +240,7 @@ static void make_call(struct monitor *m, struct task *t, const struct __ptrace_s
 	}
 	t->phase = LEAD_CALL;
 	task_resume(t, PTRACE_SYSCALL, 0);
-	if (t->entered_published)
-		lead_pass_turn(m, t->in_mm);
+	call_runs(m, t);
 }
 
 static void on_call(struct monitor *m, struct task *t)
@@ -226,16 +250,21 @@ static void on_call(struct monitor *m, struct task *t)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;
+	if (!t->gave_way && lead_interrupted_call(t, &info))
+		return;
 	if (t->gave_way) {
 		t->gave_way = false;
-		make_call(m, t, &info);
+		/* There may be more whom it joins, who had nothing to do with each other so far. */
+		if (!lead_joins(m, t))
+			make_call(m, t, &info);
 		return;
 	}
 	if (t->phase == LEAD_RESTART && (info.seccomp.nr == t->nr || info.seccomp.nr == SYS_restart_syscall)) {
 		t->phase = LEAD_CALL;
+		if (info.seccomp.nr == t->nr)
+			lead_move_again(t);
 		task_resume(t, PTRACE_SYSCALL, 0);
-		if (t->entered_published)
-			lead_pass_turn(m, t->in_mm);
+		call_runs(m, t);
 		return;
 	}
 	if (t->p->foreign) {
@@ -257,7 +286,7 @@ static void on_call(struct monitor *m, struct task *t)
 		lead_deliver_before_call(m, t, &held);
 		return;
 	}
-	if (!gives_way(m, t))
+	if (!gives_way(m, t) && !lead_joins(m, t))
 		make_call(m, t, &info);
 }
 
@@ -269,8 +298,8 @@ void lead_leave_mm(struct monitor *m, struct task *t)
 		return;
 	t->left_mm = NULL;
 	mm->leaving = false;
-	if (!mm->turn)
-		lead_pass_turn(m, mm);
+	if (!mm->dom->turn)
+		lead_pass_turn(m, mm->dom);
 	mm_put(mm);
 }
 
@@ -290,7 +319,6 @@ static void set_mark(struct monitor *m)
 static void on_exec_done(struct monitor *m, struct task *t)
 {
 	struct event *e;
-	struct sig_state s;
 	int err;
 
 	if (t->p->foreign) {
@@ -331,7 +359,7 @@ static void on_exec_done(struct monitor *m, struct task *t)
 		              t->untrapped ? "may not be read" : "is a 32-bit one");
 	t->untrapped = false;
 	lead_refresh_mask(t);
-	t->p->segv_ignored = task_sig_state(t, &s) == 0 && (s.ignored & sig_bit(SIGSEGV));
+	process_exec_dispositions(t);
 	t->ctid = t->robust = 0;
 	t->execing = false;
 	set_mark(m);
@@ -390,7 +418,9 @@ static void on_call_done(struct monitor *m, struct task *t)
 	if (t->untrapped)
 		retrap(m, t);
 	shield_args_back(t);
-	if (lead_write_on(t, &result))
+	if (lead_makes_task(t->nr))
+		shield_untraced_back(t); /* where nobody was born */
+	if (lead_write_on(t, &result) || lead_outputs_refused(t, result))
 		return;
 	if (result == -EINTR && t->row->who & NORESTART && lead_woken_for_nothing(t)) {
 		lead_reissue(t);
@@ -409,6 +439,7 @@ static void on_call_done(struct monitor *m, struct task *t)
 		return;
 	}
 	result = shield_result(m, t, result);
+	lead_note_shared(m, t, result);
 	if (kernel_knows_neither(result) && (t->row->who & WHO_MASK) == UNKNOWN)
 		t->call_flags &= ~EVF_UNKNOWN;
 	if (lead_signal_follows(t, result)) {
@@ -501,8 +532,8 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 	if (status >> 16 == PTRACE_EVENT_EXEC && task_at_its_end(t))
 		return;
 	/* Even a newborn's end comes after its birth. */
-	if ((t->phase == LEAD_BORN && !t->announced) || (lead_needs_turn(t, status) && !lead_has_turn(t))) {
-		lead_wait_for_turn(t, status);
+	if ((t->phase == LEAD_BORN && !t->announced) || (lead_needs_turn(t, status) && (lead_keeps_back(m, t) || !lead_has_turn(m, t)))) {
+		lead_wait_for_turn(m, t, status);
 		return;
 	}
 	lead_handle_stop(m, t, status);
@@ -510,15 +541,22 @@ static void on_stop(struct monitor *m, pid_t tid, int status)
 
 /* ---- the tick ---- */
 
-static void show_sleeper(struct monitor *m, struct task *t, uint64_t wall)
+bool lead_publish_sleeper(struct monitor *m, struct task *t)
 {
-	if (!m->cfg->tracing || t->phase != LEAD_CALL || t->entered_published || t->execing || t->vfork_parent ||
-	    wall - t->entered < SHOW_NS || t->state != TASK_RUNNING || (t->row->who & QUICK) || t->child)
-		return;
+	if (t->entered_published || t->execing || t->vfork_parent || t->child || (t->row->who & QUICK) || !has_two_sides(t))
+		return t->entered_published;
 	if (!t->in_captured)
 		capture_in(m, t);
 	publish_call(m, t, EV_ENTER, 0, 0);
 	t->entered_published = true;
+	return true;
+}
+
+static void show_sleeper(struct monitor *m, struct task *t, uint64_t wall)
+{
+	if (!m->cfg->tracing || t->phase != LEAD_CALL || wall - t->entered < SHOW_NS || t->state != TASK_RUNNING)
+		return;
+	lead_publish_sleeper(m, t);
 }
 
 static void on_tick(struct monitor *m)
@@ -534,7 +572,10 @@ static void on_tick(struct monitor *m)
 		lead_share_turn(m, t, now);
 		show_sleeper(m, t, wall);
 		lead_interrupt_held(m, t, now);
-		lead_stop_late(m, t, now);
+		lead_stop_late(t, now);
+		lead_computes_on(m, t);
+		lead_end_back(m, t, now);
+		lead_end_long_nap(m, t, wall);
 	}
 }
 
@@ -578,6 +619,8 @@ _Noreturn void leader_main(struct monitor *m)
 	t->announced = true;
 	monitor_note(m, NOTE_ROOT, t->tid, "");
 	monitor_tick_start();
+	/* xorshift knows no way out of 0. */
+	m->rng = m->cfg->chaos_seed * 2 + 1;
 	copier_start(m);
 	lead_publish_start(m, t);
 	first_exec(m, t);
@@ -588,6 +631,7 @@ _Noreturn void leader_main(struct monitor *m)
 		else if (tid < 0)
 			break;
 		on_tick(m);
+		lead_on_alarm(m);
 	}
 	lead_publish_end(m);
 	stream_close(m->s);

@@ -1,6 +1,6 @@
 /* leader.h - shared between the files of the leader's monitor.
  *
- * Tasks that share an address space take turns: one of them runs in user mode at a time. What a task has stopped for
+ * Tasks that share memory (a domain) take turns: one of them runs in user mode at a time. What a task has stopped for
  * is handled when it has the turn, never before; a task gives its turn up when it enters a call that may sleep, at a
  * quick call when it has had the turn for long, when it is stopped, when it dies, and when it computes for long.
  */
@@ -15,6 +15,11 @@
 /* ---- leader.c ---- */
 /* Handle what t has stopped for. It has the turn. */
 void lead_handle_stop(struct monitor *m, struct task *t, int status);
+
+/* EV_ENTER: t stands at the entry of its call... */
+void lead_publish_entry(struct monitor *m, struct task *t);
+/* ... or has been in it for a while: false where it is in none that sleeps. */
+bool lead_publish_sleeper(struct monitor *m, struct task *t);
 
 /* An exec has left t->left_mm, and its event is out: who shares that may go on. */
 void lead_leave_mm(struct monitor *m, struct task *t);
@@ -41,17 +46,37 @@ void lead_adopt_orphan(struct monitor *m, struct task *t, uint64_t now);
 bool lead_needs_turn(const struct task *t, int status);
 bool lead_shares_memory(const struct task *t);
 /* Whether t, which has the turn, has kept somebody waiting for long. */
-bool lead_turn_is_long(const struct task *t);
+bool lead_turn_is_long(struct monitor *m, const struct task *t);
+/* With --chaos: true once in `one_in` times, by chance. */
+bool lead_chance(struct monitor *m, unsigned one_in);
+/* t wants the turn. True: by chance it has to wait for a while, even if nobody else does. */
+bool lead_keeps_back(struct monitor *m, struct task *t);
+/* On a tick: the end of that. */
+void lead_end_back(struct monitor *m, struct task *t, uint64_t now);
 /* t makes a call: it is not the kind that keeps its turn for nothing. */
 void lead_turn_lives(struct task *t);
-/* Whether t may run; takes the turn if nobody has it. */
-bool lead_has_turn(struct task *t);
-/* Nobody in `mm` has the turn any more: who waits longest gets it, and its stop is handled. */
-void lead_pass_turn(struct monitor *m, struct mm *mm);
+/* Whether t may run; takes the turn if nobody has it, or only one who naps. */
+bool lead_has_turn(struct monitor *m, struct task *t);
+/* Whether t, which is about to make a call that may sleep, can keep the turn for now: nobody waits for it. */
+bool lead_may_nap(const struct monitor *m, const struct task *t);
+/* Somebody wants the turn: who has it and naps lets it go, and the entry of its call is published. */
+void lead_end_nap(struct monitor *m, struct domain *d);
+/* On a tick: t does not come back soon. */
+void lead_end_long_nap(struct monitor *m, struct task *t, uint64_t wall);
+/* Nobody in the domain has the turn any more: who waits longest gets it, and its stop is handled. */
+void lead_pass_turn(struct monitor *m, struct domain *d);
 /* Handle the stop that t was kept in. False: it is in that no more, since it was killed. */
 bool lead_handle_waiting(struct monitor *m, struct task *t);
 /* Keep t's stop until it has the turn. */
-void lead_wait_for_turn(struct task *t, int status);
+void lead_wait_for_turn(struct monitor *m, struct task *t, int status);
+/* Somebody waits for the turn, or has got it while others wait: after a while there will be a look at who has it... */
+void lead_look_soon(struct monitor *m, struct domain *d);
+/* ... which is now, if the alarm has come. Who computes is stopped: it may only spin, or its turn is over. */
+void lead_on_alarm(struct monitor *m);
+/* Whether it is worth a look, too, now that t is stopped because it has computed for long. */
+bool lead_looks(struct task *t);
+/* What the look at t has shown. */
+void lead_looked(struct task *t, bool spins);
 /* On a tick: a task that computes for long shares its turn. */
 void lead_share_turn(struct monitor *m, struct task *t, uint64_t now);
 /* What t's call returned: EV_CALL, or EV_LEAVE where the entry was published. */
@@ -59,6 +84,59 @@ void lead_publish_result(struct monitor *m, struct task *t, int64_t result, uint
 /* EV_RUN: followers let t go on from here. */
 void lead_publish_run(struct monitor *m, struct task *t);
 void lead_go_user(struct task *t);
+
+/* What the domain of t would be doing: t, which runs, has the turn. */
+bool lead_takes_turn(struct task *t);
+/* t stays at the entry of its call, which is published, until it has the turn (again). */
+void lead_stays_at_call(struct monitor *m, struct task *t);
+
+/* ---- leader_shared.c ---- */
+/* t stands at the entry of a call. True: it is about to share memory with others, and waits for their turn. */
+bool lead_joins(struct monitor *m, struct task *t);
+/* t's call has returned `result`: does its address space share memory now? */
+void lead_note_shared(struct monitor *m, struct task *t, int64_t result);
+
+/* Whether t, which has the turn, keeps somebody waiting. */
+bool lead_keeps_waiting(const struct task *t);
+
+/* ---- leader_outputs.c ---- */
+/* t is about to make a call: what it may write goes to scratch memory, if that is to be. True: t runs, and comes back
+ * with the call. */
+bool lead_plan_outputs(struct monitor *m, struct task *t);
+/* Its entry is published: now its arguments lead there. */
+void lead_move_outputs(struct task *t);
+/* The kernel makes the call again, with the registers that t has. */
+void lead_move_again(struct task *t);
+/* The call has returned `result`, and t has the turn: the program finds what it wrote. */
+void lead_land_outputs(struct task *t, int64_t result);
+/* t stands at the exit of a call. True: it has failed as it would not have without; t runs, and makes it again. */
+bool lead_outputs_refused(struct task *t, int64_t result);
+/* A call that changes where memory may be written. */
+void lead_note_memory_call(struct task *t);
+/* Whether the call writes a word where it is before it sleeps: its entry is published when it has... */
+bool lead_waits_to_settle(const struct task *t);
+/* ... t runs: true when it sleeps, false when it has stopped. */
+bool lead_settles(struct task *t);
+
+/* ---- leader_points.c ---- */
+/* t stands in the middle of its computing: its state is published, EV_POINT. False: there is too much of it. */
+bool lead_point(struct monitor *m, struct task *t);
+/* Whether that is a place for all followers: those with a layout of their own cannot be put there. */
+bool lead_points_serve(const struct monitor *m);
+/* How long, in ns, a task may compute before others get the turn: at least so long, and so that points do not take
+ * more than their share of the time. */
+uint64_t lead_slice(const struct task *t, uint64_t least);
+/* Stop t where it is: lead_on_interrupt follows. */
+void lead_interrupt(struct task *t);
+void lead_on_interrupt(struct monitor *m, struct task *t);
+/* t stands at the entry of a call. True: an interrupt is on its way, and the call is made again after it. */
+bool lead_interrupted_call(struct task *t, const struct __ptrace_syscall_info *info);
+/* t stands in the middle of its computing, and the caller delivers a signal there: the events for it. */
+void lead_deliver_at_point(struct monitor *m, struct task *t, const siginfo_t *info);
+/* Followers need not wait to hear how t's stretch ends: it shares its turn, or computes alone. */
+void lead_goes(struct monitor *m, struct task *t);
+/* On a tick: followers need not wait for a task that computes while nobody waits for it. */
+void lead_computes_on(struct monitor *m, struct task *t);
 
 /* ---- leader_signals.c ---- */
 void lead_on_signal(struct monitor *m, struct task *t, int sig);
@@ -84,7 +162,7 @@ void lead_on_group_stop(struct monitor *m, struct task *t, int sig);
 /* t stands at the entry of a call. True: its group is stopped, and so is t, in front of it. */
 bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info);
 /* On a tick: a thread that is to stop has made no call. */
-void lead_stop_late(struct monitor *m, struct task *t, uint64_t now);
+void lead_stop_late(struct task *t, uint64_t now);
 
 void lead_publish_signal(struct monitor *m, struct task *t, const siginfo_t *info, uint32_t flags);
 /* t stands at the entry of a call, which is skipped and returns `result`: the handler runs. `flags`: EVF_INCALL where

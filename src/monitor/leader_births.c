@@ -28,7 +28,7 @@ void lead_announce_child(struct monitor *m, struct task *t, int64_t result, uint
 	if (!c)
 		return;
 	c->announced = true;
-	if (c->has_status && (!lead_needs_turn(c, c->status) || lead_has_turn(c)))
+	if (c->has_status && (!lead_needs_turn(c, c->status) || lead_has_turn(m, c)))
 		lead_handle_waiting(m, c);
 }
 
@@ -39,6 +39,7 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind)
 	struct task *c;
 	uint64_t flags;
 	struct mm *mm;
+	int status;
 
 	/* Of a process that nobody follows the call is not known: each of its tasks counts as a process of its own. */
 	clone_parse(t, &call);
@@ -62,9 +63,7 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind)
 		c->p = process_new(tid, mm);
 		c->p->other_spaces = t->p->other_spaces || flags & CLONE_NEWPID ||
 		                     (t->nr == SYS_clone3 && flags & CLONE_NEWTIME);
-		c->p->segv_ignored = t->p->segv_ignored;
-		c->p->segv_handled = t->p->segv_handled;
-		memcpy(c->p->segv_action, t->p->segv_action, sizeof(c->p->segv_action));
+		memcpy(c->p->trapped, t->p->trapped, sizeof(c->p->trapped));
 		if (flags & CLONE_CLEAR_SIGHAND)
 			process_clear_handlers(c->p);
 		c->p->execed = true;
@@ -74,9 +73,12 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind)
 	c->p->ntasks++;
 	task_use_mm(c, c->p->mm);
 	c->phase = LEAD_BORN;
+	c->untraced = t->untraced;
+	shield_untraced_back(t);
 	c->sigmask = t->sigmask;
 	c->filter = filter_get(t->filter);
 	c->strict = t->strict;
+	c->no_tsc = t->no_tsc;
 	c->cpus = t->cpus;
 	c->cpus_set = t->cpus_set;
 	c->ctid = flags & CLONE_CHILD_CLEARTID ? call.ctid : 0;
@@ -89,16 +91,19 @@ void lead_on_birth(struct monitor *m, struct task *t, int kind)
 		return;
 	}
 	t->child = c->id;
-	if (t->in_mm->ntasks > 1 && !t->in_mm->turn)
-		lead_has_turn(t);
+	/* The kernel writes the child's word before its first stop, and others may look there: now, and in every version. */
+	if (c->settid && c->p->mm == t->p->mm && !c->has_status && !task_wait(m, c, &status))
+		lead_wait_for_turn(m, c, status);
+	if (lead_shares_memory(t) && !t->in_mm->dom->turn)
+		lead_has_turn(m, t);
 	if (kind == PTRACE_EVENT_VFORK) {
 		/* The parent sleeps until the child has gone its way: it is announced now. */
 		task_regs(t);
 		t->vfork_parent = true;
 		lead_announce_child(m, t, task_tid_for(t, tid), 0);
 		task_resume(t, PTRACE_SYSCALL, 0);
-		if (t->in_mm->turn == t)
-			lead_pass_turn(m, t->in_mm);
+		if (t->in_mm->dom->turn == t)
+			lead_pass_turn(m, t->in_mm->dom);
 		return;
 	}
 	task_resume(t, PTRACE_SYSCALL, 0);
@@ -161,6 +166,7 @@ void lead_on_first_turn(struct monitor *m, struct task *t, int status)
 		t->stops = WSTOPSIG(status);
 		t->stops_since = now_mono();
 	}
+	shield_untraced_back(t);
 	publish_begin(m, t, EV_RUN, EVF_RUNS);
 	if (t->settid)
 		publish_guest(m, t, PART_OUT, 0, t->settid, 4);
@@ -183,7 +189,7 @@ static void publish_death(struct monitor *m, struct task *t, int status, bool wo
 void lead_on_dying(struct monitor *m, struct task *t)
 {
 	unsigned long status = 0;
-	bool shared = lead_shares_memory(t), born = t->child;
+	bool turns = lead_shares_memory(t), born = t->child;
 	struct task *c;
 
 	if (t->hidden) {
@@ -202,18 +208,19 @@ void lead_on_dying(struct monitor *m, struct task *t)
 			leave_unfollowed(m, c);
 	}
 	/* The call that it does not come back from, its own death perhaps: followers must be at the same. */
-	if (t->phase == LEAD_CALL && !born && !t->entered_published && !t->execing && !t->vfork_parent && !shared &&
-	    !t->p->ending && !task_regs(t))
+	if (t->phase == LEAD_CALL && !born && !t->entered_published && !t->execing && !t->vfork_parent &&
+	    (!turns || t->naps) && !t->p->ending && !task_regs(t))
 		publish_call(m, t, EV_ENTER, 0, 0);
+	t->naps = false;
 	ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &status);
-	publish_death(m, t, (int)status, shared);
+	publish_death(m, t, (int)status, turns || (t->in_mm && t->in_mm->ntasks > 1));
 	t->phase = LEAD_EXITING;
 	t->dying = true;
 	t->has_status = false;
 	task_resume(t, PTRACE_CONT, 0);
 	/* The first thread of a process is not reaped before the others: nobody can wait for that. */
-	if (t->tid == t->p->pid && t->in_mm && t->in_mm->turn == t && t->p->ntasks > 1)
-		lead_pass_turn(m, t->in_mm);
+	if (t->tid == t->p->pid && t->in_mm && t->in_mm->dom->turn == t && t->p->ntasks > 1)
+		lead_pass_turn(m, t->in_mm->dom);
 }
 
 void lead_on_dead(struct monitor *m, struct task *t, int status)
@@ -230,8 +237,8 @@ void lead_on_dead(struct monitor *m, struct task *t, int status)
 		publish_death(m, t, status, false);
 	lead_leave_mm(m, t);
 	task_free(m, t);
-	if (mm && !mm->turn)
-		lead_pass_turn(m, mm);
+	if (mm && !mm->dom->turn)
+		lead_pass_turn(m, mm->dom);
 	mm_put(mm);
 }
 

@@ -95,9 +95,11 @@ void lead_publish_end(struct monitor *m)
 void lead_report_end(struct monitor *m)
 {
 	monitor_notef(m, NOTE_END, m->root_status,
-	              "{\"events\":%llu,\"shared_turns\":%llu,\"deferred_signals\":%llu,\"late_signals\":%llu,"
+	              "{\"events\":%llu,\"stream_bytes\":%llu,\"points\":%llu,\"point_bytes\":%llu,\"spins\":%llu,"
+	              "\"shared_turns\":%llu,\"deferred_signals\":%llu,\"late_signals\":%llu,"
 	              "\"unverified_instructions\":%llu,\"unscanned_bytes\":%llu,\"waited_for_space_ms\":%llu}",
-	              (unsigned long long)m->s->ring.h->seq, (unsigned long long)m->shared_turns,
+	              (unsigned long long)m->s->ring.h->seq, (unsigned long long)m->s->bytes, (unsigned long long)m->points,
+	              (unsigned long long)m->point_bytes, (unsigned long long)m->spins, (unsigned long long)m->shared_turns,
 	              (unsigned long long)m->deferred_signals, (unsigned long long)m->async_signals,
 	              (unsigned long long)m->unverified_sites, (unsigned long long)m->unscanned_bytes,
 	              (unsigned long long)m->s->full_ns / 1000000);

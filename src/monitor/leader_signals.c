@@ -10,6 +10,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "base/proc.h"
 #include "monitor/leader.h"
@@ -17,8 +18,12 @@
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 
-/* A signal for a task that makes no call is held so long. */
-#define HOLD_NS    1000000000u
+/* A signal for a task that makes no call is held so long; where followers cannot be put at a point, much longer, and of
+ * the task's CPU time: on a busy machine it only comes to its next call later. */
+#define HOLD_NS    5000000u
+#define HOLD_LONG_NS 1000000000u
+/* One that has made no call for so long is not expected to make one. */
+#define COMPUTES_NS 500000u
 /* A thread that is to stop goes on to its next call, but no longer than this. */
 #define STOP_NS    20000000u
 
@@ -90,6 +95,21 @@ void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t
 	lead_deliver_at_call(m, t, info, 0, -513);
 }
 
+/* An exec of a file that ends too soon fails when the old image is gone: the kernel ends the task with a signal that no
+ * instruction has raised. */
+static bool has_lost_its_image(struct task *t, const siginfo_t *info)
+{
+	char byte;
+	struct iovec to = {&byte, 1}, from;
+
+	if ((t->nr != SYS_execve && t->nr != SYS_execveat) || info->si_signo != SIGSEGV || info->si_code != SI_KERNEL ||
+	    task_regs(t))
+		return false;
+	/* Not through the file of its memory, which is that of the old one. */
+	from = (struct iovec){(void *)t->regs.rip, 1};
+	return process_vm_readv(t->tid, &to, 1, &from, 1, 0) != 1;
+}
+
 static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
 {
 	struct sig_state s;
@@ -124,10 +144,10 @@ static bool writes_all(const struct task *t, int fd)
 	const char *flags;
 	struct stat st;
 
-	if (!process_stat_fd(t->p, fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode)))
+	if (!task_stat_fd(t, fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode)))
 		return false;
 	snprintf(name, sizeof(name), "fdinfo/%d", fd);
-	proc_text(t->p->pid, name, text, sizeof(text));
+	proc_text(t->tid, name, text, sizeof(text));
 	return (flags = proc_line(text, "flags")) && !(strtoul(flags, NULL, 8) & O_NONBLOCK);
 }
 
@@ -140,9 +160,51 @@ bool lead_woken_for_nothing(struct task *t)
 	return s.pending & ~s.blocked ? only_ignored(&s) : t->p->ignored_at >= t->entered;
 }
 
-static bool was_cut(struct task *t, int64_t result)
+/* Vectors of so many parts are gone on with. */
+#define PARTS_MAX 64
+
+static bool is_write(const struct task *t)
 {
-	if (t->written >= min_of(t->args[2], 0x7ffff000ull) || (result < 0 && result != -512))
+	return !(t->call_flags & EVF_INT80) &&
+	       (t->nr == SYS_write || t->nr == SYS_sendto || (t->nr == SYS_writev && t->args[2] <= PARTS_MAX));
+}
+
+/* How many bytes t's call is to write. `v`: those of a writev; *ret_parts of them. */
+static uint64_t to_write(struct task *t, struct iovec *v, int *ret_parts)
+{
+	uint64_t all = 0;
+
+	if (t->nr != SYS_writev)
+		return t->args[2];
+	*ret_parts = t->args[2];
+	if (guest_read(t, t->args[1], v, t->args[2] * sizeof(*v)))
+		return 0;
+	for (int i = 0; i < *ret_parts; i++)
+		all += v[i].iov_len;
+	return all;
+}
+
+/* The rest of the vector, for a writev that goes on. */
+static bool lend_rest(struct task *t, struct iovec *v, int parts)
+{
+	uint64_t skip = t->written, at;
+
+	for (; parts && skip >= v->iov_len; v++, parts--)
+		skip -= v->iov_len;
+	if (!parts)
+		return false;
+	v->iov_base = (char *)v->iov_base + skip;
+	v->iov_len -= skip;
+	if (task_lend(t, v, parts * sizeof(*v), &at))
+		return false;
+	t->regs.rsi = at;
+	t->regs.rdx = parts;
+	return true;
+}
+
+static bool was_cut(struct task *t, int64_t result, uint64_t all)
+{
+	if (t->written >= min_of(all, 0x7ffff000ull) || (result < 0 && result != -512))
 		return false;
 	if (t->nr == SYS_sendto && t->args[3] & MSG_DONTWAIT)
 		return false;
@@ -151,14 +213,21 @@ static bool was_cut(struct task *t, int64_t result)
 
 bool lead_write_on(struct task *t, int64_t *result)
 {
-	if ((t->nr != SYS_write && t->nr != SYS_sendto) || t->call_flags & EVF_INT80 || (*result <= 0 && !t->written))
+	struct iovec v[PARTS_MAX];
+	uint64_t all;
+	int parts = 0;
+
+	if (!is_write(t) || (*result <= 0 && !t->written))
 		return false;
-	if (!t->written && *result >= (int64_t)t->args[2])
+	all = to_write(t, v, &parts);
+	if (!t->written && *result >= (int64_t)all)
 		return false;
 	t->written += max_of(*result, (int64_t)0);
-	if (was_cut(t, *result)) {
-		t->regs.rsi = t->args[1] + t->written;
-		t->regs.rdx = t->args[2] - t->written;
+	if (was_cut(t, *result, all) && (!parts || lend_rest(t, v, parts))) {
+		if (!parts) {
+			t->regs.rsi = t->args[1] + t->written;
+			t->regs.rdx = t->args[2] - t->written;
+		}
 		t->patched_args |= 2 | 4;
 		task_make_again(t, t->regs.rip - 2, t->nr);
 		t->restart_result = -513;
@@ -186,48 +255,108 @@ static void write_no_more(struct task *t)
 
 /* ---- signals in and around calls ---- */
 
+/* The signal that interrupted t's call went to another thread, so the kernel was about to make the call again; and before it
+ * did, this one came. Its handler runs as if it had been the one, or the call would be made again where followers are told
+ * that it was interrupted. */
+static void take_back_restart(struct task *t)
+{
+	if (t->regs.rip != t->call_ip - 2)
+		return;
+	t->regs.rip = t->call_ip;
+	t->regs.rax = t->restart_result;
+	t->regs.orig_rax = t->nr;
+	task_set_regs(t);
+}
+
 /* What the call that was interrupted returned is known now. */
 static void publish_decided(struct monitor *m, struct task *t)
 {
 	write_no_more(t);
 	if (task_regs(t))
 		return;
+	take_back_restart(t);
 	shield_args_back(t);
 	lead_publish_result(m, t, t->restart_result, 0);
 }
 
-/* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
- * version; elsewhere it has to wait for the next one. */
-static void on_handled_signal(struct monitor *m, struct task *t, const siginfo_t *info)
+/* Whether t makes no call so soon that a signal had better wait for it. */
+static bool computes(const struct monitor *m, const struct task *t)
 {
-	if (t->phase == LEAD_RESTART) {
-		t->phase = LEAD_USER;
-		publish_decided(m, t);
-	} else if (!t->awaits_signal) {
+	return lead_points_serve(m) && t->phase == LEAD_USER && t->in_mm && !t->in_mm->pointless &&
+	       now_wall() - t->last_at > lead_slice(t, COMPUTES_NS);
+}
+
+/* An asynchronous signal with a handler. Only on the way out of a call is the place the same in every
+ * version; elsewhere it waits for the next one, unless none is to be expected. */
+static void on_handled_signal(struct monitor *m, struct task *t, siginfo_t *info)
+{
+	uint32_t flags = EVF_HANDLER | EVF_RUNS;
+	bool in_call = t->phase == LEAD_RESTART || t->awaits_signal;
+
+	if (!in_call && !(m->cfg->exposed & SRC_SIGNALS) && !computes(m, t)) {
 		task_hold_signal(t, info);
 		m->deferred_signals++;
 		lead_go_user(t);
 		return;
 	}
-	t->awaits_signal = false;
-	t->mask_stale = true;
-	lead_publish_signal(m, t, info, EVF_HANDLER | EVF_INCALL | EVF_RUNS);
-	t->phase = LEAD_USER;
+	if (t->held) {
+		/* Those that came before it come before it. */
+		task_hold_signal(t, info);
+		if (lead_take_held(t, info))
+			task_set_siginfo(t, info);
+	}
+	if (t->phase == LEAD_RESTART) {
+		t->phase = LEAD_USER;
+		publish_decided(m, t);
+	}
+	if (in_call || m->cfg->exposed & SRC_SIGNALS) {
+		t->awaits_signal = false;
+		t->mask_stale = true;
+		lead_publish_signal(m, t, info, flags | (in_call ? EVF_INCALL : 0));
+	} else {
+		lead_deliver_at_point(m, t, info);
+	}
 	task_resume(t, PTRACE_CONT, info->si_signo);
+}
+
+/* The argument that points at t's call's time-out, from 0; -1: it has none that is a pointer. */
+static int timeout_of(const struct task *t)
+{
+	for (int i = 0; i < t->row->nargs; i++)
+		if (t->row->a[i].kind == K_STRUCT && t->row->a[i].set == SHAPE_timespec && t->args[i])
+			return i;
+	return -1;
+}
+
+/* What is left of the time-out of the call that t is about to make again. */
+static void shorten_timeout(struct task *t)
+{
+	int64_t waited = now_wall() - t->entered, left;
+	int i = timeout_of(t);
+	struct timespec ts;
+	uint64_t at;
+
+	if ((t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait) && (int)t->args[3] > 0) {
+		t->regs.r10 = max_of((int)t->args[3] - waited / 1000000, (int64_t)0);
+		t->patched_args |= 8;
+	}
+	if (i < 0 || guest_read(t, t->args[i], &ts, sizeof(ts)) || ts.tv_sec > INT32_MAX)
+		return;
+	left = max_of(ts.tv_sec * 1000000000ll + ts.tv_nsec - waited, 0ll);
+	ts = (struct timespec){left / 1000000000, left % 1000000000};
+	if (task_lend(t, &ts, sizeof(ts), &at))
+		return;
+	*task_arg(t, i) = at;
+	t->patched_args |= 1u << i;
 }
 
 /* epoll_wait and its kind return EINTR for a signal that is then ignored; without ptrace the kernel
  * would not even have woken them. The call is made again. */
 static void reissue(struct task *t)
 {
-	int64_t left = (int)t->args[3] - (int64_t)((now_wall() - t->entered) / 1000000);
-
 	if (task_regs(t))
 		return;
-	if ((t->nr == SYS_epoll_wait || t->nr == SYS_epoll_pwait) && (int)t->args[3] > 0) {
-		t->regs.r10 = max_of(left, (int64_t)0);
-		t->patched_args |= 8;
-	}
+	shorten_timeout(t);
 	task_make_again(t, t->regs.rip - 2, t->nr);
 	/* Another signal may follow before it runs: that must not rewind it twice. */
 	t->restart_result = -513;
@@ -254,7 +383,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 	}
 	if (shield_insn_trap(m, t, &info))
 		return;
-	if (signal_is_fault(&info)) {
+	if (signal_is_fault(&info) && !has_lost_its_image(t, &info)) {
 		on_fault(m, t, &info);
 		return;
 	}
@@ -311,9 +440,11 @@ bool lead_signal_follows(struct task *t, int64_t result)
 
 void lead_interrupt_held(struct monitor *m, struct task *t, uint64_t now)
 {
-	if (!t->held || t->phase != LEAD_USER || t->state != TASK_RUNNING || now - t->held->since < HOLD_NS)
+	if (!t->held || t->phase != LEAD_USER || t->state != TASK_RUNNING || t->awaits_signal || t->p->foreign ||
+	    now - t->held->since < HOLD_NS)
 		return;
-	shield_deliver_late(m, t);
+	if (lead_points_serve(m) || task_cpu(t, 0) - t->held->cpu > HOLD_LONG_NS)
+		lead_interrupt(t);
 }
 
 /* ---- group stops ---- */
@@ -329,15 +460,30 @@ static void publish_stopped(struct monitor *m, struct task *t, int sig, uint32_t
 	publish_end(m, t);
 }
 
+/* It has got to no call in time: it stops at a point, and goes on from there. */
+static void stop_in_computing(struct monitor *m, struct task *t)
+{
+	if (!t->in_mm->pointless && lead_point(m, t)) {
+		t->preempted = true;
+		m->shared_turns += !lead_points_serve(m);
+	} else {
+		m->shared_turns++;
+		lead_goes(m, t);
+	}
+	publish_stopped(m, t, t->stops, 0);
+	t->stops = 0;
+}
+
 void lead_on_group_stop(struct monitor *m, struct task *t, int sig)
 {
 	if (sig == SIGTRAP) {
 		/* Ours: an interrupt, or the end of a group stop. What is held has not had its time yet. */
+		if (!t->interrupted)
+			for (struct held_signal *h = t->held; h; h = h->next)
+				h->since = now_mono();
 		t->stops = 0;
 		t->stops_here = false;
-		for (struct held_signal *h = t->held; h; h = h->next)
-			h->since = now_mono();
-		task_resume(t, t->phase == LEAD_CALL ? PTRACE_SYSCALL : PTRACE_CONT, 0);
+		lead_on_interrupt(m, t);
 		return;
 	}
 	if (t->phase == LEAD_USER && lead_shares_memory(t) && !t->p->foreign && !t->stops_here) {
@@ -346,12 +492,14 @@ void lead_on_group_stop(struct monitor *m, struct task *t, int sig)
 		task_resume(t, PTRACE_CONT, 0);
 		return;
 	}
-	if (!t->stops_here && !t->p->foreign)
+	if (t->stops)
+		stop_in_computing(m, t);
+	else if (!t->stops_here && !t->p->foreign)
 		publish_stopped(m, t, sig, 0);
 	task_resume(t, PTRACE_LISTEN, 0);
 	t->state = TASK_STOPPED;
-	if (t->in_mm && t->in_mm->turn == t)
-		lead_pass_turn(m, t->in_mm);
+	if (t->in_mm && t->in_mm->dom->turn == t)
+		lead_pass_turn(m, t->in_mm->dom);
 }
 
 bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_syscall_info *info)
@@ -371,13 +519,10 @@ bool lead_stops_here(struct monitor *m, struct task *t, const struct __ptrace_sy
 	return true;
 }
 
-void lead_stop_late(struct monitor *m, struct task *t, uint64_t now)
+void lead_stop_late(struct task *t, uint64_t now)
 {
-	if (!t->stops || t->state != TASK_RUNNING || t->phase != LEAD_USER || now < t->stops_since + STOP_NS)
+	if (!t->stops || t->stops_here || t->state != TASK_RUNNING || t->phase != LEAD_USER || now < t->stops_since + STOP_NS)
 		return;
-	publish_stopped(m, t, t->stops, 0);
-	t->stops = 0;
 	t->stops_here = true;
-	m->shared_turns++;
 	ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 }

@@ -2,19 +2,21 @@
 #define _GNU_SOURCE
 #include "monitor/monitor.h"
 
+#include <signal.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 const struct source_name source_names[] = {
-	{"vdso", SRC_VDSO, true}, {"pid", SRC_PID, true}, {"tsc", SRC_TSC, true},
-	{"cpuid", SRC_CPUID, true}, {"rand", SRC_RAND, true}, {"cpu", SRC_CPU, true},
-	{"auxv", SRC_AUXV, true}, {"aslr", SRC_ASLR, true}, {"rseq", SRC_RSEQ, true},
-	{"uninit", SRC_UNINIT, true}, {NULL, 0, false}
+	{"vdso", SRC_VDSO}, {"pid", SRC_PID}, {"tsc", SRC_TSC},
+	{"cpuid", SRC_CPUID}, {"rand", SRC_RAND}, {"cpu", SRC_CPU},
+	{"auxv", SRC_AUXV}, {"aslr", SRC_ASLR}, {"rseq", SRC_RSEQ},
+	{"uninit", SRC_UNINIT}, {"threads", SRC_THREADS}, {"signals", SRC_SIGNALS}, {"shm", SRC_SHM}, {NULL, 0}
 };
 
 void monitor_stash(struct monitor *m, pid_t tid, int status)
@@ -24,6 +26,20 @@ void monitor_stash(struct monitor *m, pid_t tid, int status)
 		m->stash = xrealloc(m->stash, m->roomstash * sizeof(*m->stash));
 	}
 	m->stash[m->nstash++] = (struct stash){tid, status};
+}
+
+static volatile sig_atomic_t ticked, breath_due;
+
+/* A monitor and its task that wake each other without a pause are one runnable group to the scheduler. Where that favours the
+ * group (see monitor_main in coordinator.c; `trace` prints from another core) others on that core are woken, but not run, for
+ * seconds, minutes. So once a tick both stand still for a moment. The task is stopped. */
+static void breathe(void)
+{
+	if (!breath_due)
+		return;
+	breath_due = 0;
+	/* Shorter than the timer's slack: that is how long it takes, 50 us. */
+	nap_ns(1);
 }
 
 pid_t monitor_wait(struct monitor *m, int *ret_status, bool block)
@@ -38,6 +54,8 @@ pid_t monitor_wait(struct monitor *m, int *ret_status, bool block)
 		return s.tid;
 	}
 	tid = waitpid(-1, ret_status, __WALL | (block ? 0 : WNOHANG));
+	if (tid > 0)
+		breathe();
 	return tid < 0 ? (errno == EINTR ? 0 : -errno) : tid;
 }
 
@@ -69,12 +87,10 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 	free(text);
 }
 
-static volatile sig_atomic_t ticked;
-
 static void on_tick(int sig)
 {
 	(void)sig;
-	ticked = 1;
+	ticked = breath_due = 1;
 }
 
 bool monitor_ticked(void)
@@ -93,6 +109,40 @@ void monitor_tick_start(void)
 	/* No SA_RESTART: the tick is there to interrupt waits. */
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+static volatile sig_atomic_t alarmed;
+static timer_t alarm_timer;
+static bool alarm_made;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarmed = 1;
+}
+
+void monitor_alarm(uint64_t ns)
+{
+	struct itimerspec after = {.it_value = {ns / 1000000000, max_of(ns % 1000000000, 1ull)}};
+	struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGVTALRM};
+	struct sigaction sa = {.sa_handler = on_alarm};
+
+	if (!alarm_made) {
+		sigaction(SIGVTALRM, &sa, NULL);
+		if (timer_create(CLOCK_MONOTONIC, &how, &alarm_timer))
+			return;        /* the ticks do its work, later */
+		alarm_made = true;
+	}
+	timer_settime(alarm_timer, 0, &after, NULL);
+}
+
+bool monitor_alarmed(void)
+{
+	/* One that comes between the two is not to be lost: nobody asks for another. */
+	if (!alarmed)
+		return false;
+	alarmed = 0;
+	return true;
 }
 
 void monitor_pin(struct monitor *m)
@@ -121,8 +171,11 @@ void monitor_kill_all(struct monitor *m)
 		/* One that is on the way out already, and that we hold there. */
 		ptrace(PTRACE_CONT, t->tid, 0, 0);
 	}
-	/* Reaped here, or they would outlive this monitor for a moment. They stop once more, on the way out. */
+	/* Reaped here, or they would outlive this monitor for a moment. They stop once more, on the way out; and who was
+	 * killed while it forked may have a child that nobody has heard of, and that must not run. */
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
-		if (pid > 0 && WIFSTOPPED(status))
+		if (pid > 0 && WIFSTOPPED(status)) {
+			kill(pid, SIGKILL);
 			ptrace(PTRACE_CONT, pid, 0, 0);
+		}
 }

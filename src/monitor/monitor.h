@@ -18,7 +18,7 @@ enum source {
 	SRC_AUXV = 64, SRC_ASLR = 128, SRC_RSEQ = 256, SRC_UNINIT = 512, SRC_THREADS = 1024,
 	SRC_SIGNALS = 2048, SRC_SHM = 4096
 };
-struct source_name { const char *name; unsigned bit; bool usable; };
+struct source_name { const char *name; unsigned bit; };
 extern const struct source_name source_names[];
 
 /* How one version is started. Strings are borrowed from the command line. */
@@ -43,6 +43,8 @@ struct config {
 	uint64_t ring_size;
 	uint32_t stack;        /* bytes of the stack in an event; 0: none, and no registers */
 	bool fd_names;         /* events carry the names behind descriptors (trace -y) */
+	bool chaos;            /* the leader's tasks take turns by chance */
+	uint64_t chaos_seed;
 	bool tracing;          /* a person watches: publish calls that sleep after a while */
 	enum fault_kind fault;
 	uint64_t fault_ns, fault_seed, fault_event;
@@ -63,6 +65,7 @@ enum note_kind {
 	NOTE_REFUSED, NOTE_UNKNOWN, /* text: what */
 	NOTE_DROP,             /* value: the slot of a follower that is too slow */
 	NOTE_WARNING,          /* text for stderr and the report */
+	NOTE_SHARED,           /* text: see outside_note */
 };
 struct note {
 	uint32_t kind, version;
@@ -84,7 +87,7 @@ struct monitor {
 
 	struct task *hash[1024];
 	struct task **by_id;
-	uint32_t room_ids, last_id, last_domain;
+	uint32_t room_ids, last_id, last_domain, last_space;
 	int ntasks;            /* not dead */
 	struct process *root;
 	int root_status;
@@ -92,6 +95,8 @@ struct monitor {
 	uint64_t start_at;     /* breakpoint where matching starts; 0: none */
 	uint8_t start_byte;    /* what it replaced */
 	int exec_error;        /* pipe: why the root could not be executed */
+
+	uint64_t rng;          /* of --chaos in the leader, of lags in a follower */
 
 	struct stash *stash;
 	int nstash, roomstash;
@@ -101,14 +106,18 @@ struct monitor {
 	uint64_t unverified_sites;     /* instructions that could not be proven to be ones */
 	uint64_t unscanned_bytes;      /* text too large to look for them */
 	uint64_t shared_turns, deferred_signals, async_signals;
+	uint64_t points, point_bytes;  /* see leader_points.c */
+	uint64_t spins;                /* points that needed no state */
+	bool looks_soon;               /* monitor_alarm was asked for a look at who keeps the turn */
 
 	/* follower */
 	const struct event *event;     /* the one being consumed */
 	uint64_t last_seq;
 	struct event *recent[8];       /* copies of the last events, without their bytes */
 	uint64_t nrecent;
-	uint64_t rng, next_lag, lag_gap;
+	uint64_t next_lag, lag_gap;
 	bool image_pending;            /* the root has no image yet */
+	bool unordered;                /* tasks of its own layout have run in no order since a point */
 	bool before_mark;              /* events up to EV_MARK are skipped */
 	struct symbols *symbols;
 };
@@ -134,6 +143,9 @@ void monitor_kill_all(struct monitor *m);
 void monitor_tick_start(void);
 /* Whether there was a tick since the last question. */
 bool monitor_ticked(void);
+/* Once, after `ns`: a wait is interrupted, and monitor_alarmed says so. The last one asked for counts. */
+void monitor_alarm(uint64_t ns);
+bool monitor_alarmed(void);
 /* The root is forked: let go of everything that the program was given. */
 void monitor_let_go(struct monitor *m);
 /* Pin this process (and what it forks) to the core of version `v`. */

@@ -55,8 +55,11 @@ struct event *publish_begin(struct monitor *m, struct task *t, int type, uint32_
 	e->type = type;
 	e->flags = flags;
 	e->task = t->id;
-	e->domain = t->p->mm ? t->p->mm->domain : 0;
+	e->domain = t->p->mm ? t->p->mm->dom->id : 0;
+	e->space = t->p->mm ? t->p->mm->space : 0;
 	e->tid = t->leader_tid;
+	if (t->in_mm && t->in_mm->dom->ntasks > 1 && !t->in_mm->dom->free && type != EV_GOES)
+		e->flags |= EVF_TURNS;
 	e->left = now_wall();
 	e->entered = e->left;
 	e->cpu = task_cpu(t, e->left);
@@ -91,6 +94,13 @@ void *publish_part(struct monitor *m, int kind, int arg, uint64_t addr, const vo
 	return m->build.at + at;
 }
 
+void publish_zeros(struct monitor *m, uint64_t addr, uint64_t len)
+{
+	size_t at = part_room(m, PART_OUT, 0, addr, 0, len);
+
+	((struct part *)(m->build.at + at) - 1)->flags = PARTF_ZERO;
+}
+
 void publish_guest(struct monitor *m, struct task *t, int kind, int arg, uint64_t addr, uint64_t len)
 {
 	size_t start = m->build.len, at;
@@ -104,6 +114,15 @@ void publish_guest(struct monitor *m, struct task *t, int kind, int arg, uint64_
 		return;
 	m->build.len = start;
 	publish_event(m)->nparts--;
+}
+
+void publish_other(struct monitor *m, struct task *to, uint64_t addr, uint64_t len)
+{
+	size_t at = m->build.len;
+
+	publish_guest(m, to, PART_OUT, 0, addr, len);
+	if (m->build.len > at)
+		((struct part *)(m->build.at + at))->flags |= PARTF_OTHER;
 }
 
 /* Followers cannot go on with half of an event, and the leader's program must not suffer. */
@@ -130,7 +149,6 @@ void publish_end(struct monitor *m, struct task *t)
 {
 	struct event *e, *slot;
 
-	(void)t;
 	must(m->build.len % 8 == 0);
 	if (m->build.len > stream_max(m->s))
 		leave_parts_out(m);
@@ -139,6 +157,12 @@ void publish_end(struct monitor *m, struct task *t)
 	slot = stream_reserve(m->s, e->size);
 	memcpy(slot, e, e->size);
 	stream_publish(m->s, slot);
+	if (!t)
+		return;
+	t->last_seq = m->s->ring.h->seq;
+	t->last_at = e->left;
+	if (!event_is_remark(e))
+		t->held_back = e->flags & EVF_TURNS;
 }
 
 /* ---- gathering a call's memory ---- */
@@ -364,7 +388,8 @@ static void publish_rest(struct monitor *m, struct task *t)
 				/* Nothing was written there, nor behind it. */
 				memset(m->build.at + at, 0, len);
 				((struct part *)(m->build.at + at) - 1)->flags |= PARTF_CUT;
-				publish_event(m)->flags = i == gather.nrest - 1 ? 0 : EVF_MORE;
+				e = publish_event(m);
+				e->flags = (e->flags & ~EVF_MORE) | (i == gather.nrest - 1 ? 0 : EVF_MORE);
 				done = r->len - len;
 			}
 			publish_end(m, t);
@@ -393,6 +418,8 @@ void publish_call(struct monitor *m, struct task *t, int type, int64_t result, u
 	if (type != EV_ENTER && !(flags & EVF_SKIPPED)) {
 		walk_out(t, result);
 		shield_parts(m, t, result);
+	} else if (type == EV_ENTER && row_in_place(t->row)) {
+		walk_out(t, 0);
 	}
 	if (m->cfg->fd_names)
 		store_fd_names(m, t, result);

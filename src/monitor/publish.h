@@ -18,8 +18,12 @@ struct event *publish_begin(struct monitor *m, struct task *t, int type, uint32_
 struct event *publish_event(struct monitor *m);
 /* Append a part with a copy of `len` bytes, or (data NULL) with room for them, which is returned. */
 void *publish_part(struct monitor *m, int kind, int arg, uint64_t addr, const void *data, uint32_t len);
+/* A PART_OUT of zeros. */
+void publish_zeros(struct monitor *m, uint64_t addr, uint64_t len);
 /* Guest memory as a part; what can't be read is left out. */
 void publish_guest(struct monitor *m, struct task *t, int kind, int arg, uint64_t addr, uint64_t len);
+/* A PART_OUT in another task's memory than the one that the event is of. */
+void publish_other(struct monitor *m, struct task *to, uint64_t addr, uint64_t len);
 /* The task's registers and the top of its stack, as configured. Requires valid registers. */
 void publish_context(struct monitor *m, struct task *t);
 /* Into the stream it goes. */

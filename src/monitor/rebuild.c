@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -439,6 +440,7 @@ static int build(struct build *b)
 	b->t->p->mm->vdso = own(b, leader_vdso(b));
 	b->t->p->mm->brk_start = b->t->p->mm->brk = own_break(b, b->e->args[5]);
 	b->t->ctid = b->t->robust = 0;
+	process_exec_dispositions(b->t);
 	shield_forget_patches(b->t->p);
 	shield_exec(b->m, b->t);
 	shield_patch_sites(b->t, b->e);
@@ -478,6 +480,8 @@ static int wait_for_exec(struct monitor *m, struct task **t)
 		tid = monitor_wait(m, &status, true);
 		if (tid < 0)
 			return tid;
+		if (!tid && task_ended_unseen(*t))
+			return -ESRCH;
 		if (!tid)
 			continue;
 		if (status >> 16 == PTRACE_EVENT_EXEC) {
@@ -565,25 +569,48 @@ static int instead(struct monitor *m, struct task *t, bool *first, int64_t *ret,
 	return err;
 }
 
+/* What an mmap of a file, or a shmat, asks for. */
+struct wanted { uint64_t at, len, prot, flags, offset; };
+
+static struct wanted wanted_mapping(const struct task *t, const struct event *e, const struct file_id *id)
+{
+	struct wanted w = {t->args[0], page_up(t->args[1]), t->args[2], t->args[3], t->args[5]};
+
+	if (t->nr == SYS_shmat) {
+		w = (struct wanted){t->args[1], id->size, PROT_READ, MAP_SHARED, 0};
+		w.prot |= (t->args[2] & SHM_RDONLY ? 0 : PROT_WRITE) | (t->args[2] & SHM_EXEC ? PROT_EXEC : 0);
+		w.flags |= t->args[1] ? MAP_FIXED : 0;
+		if (t->args[2] & SHM_RND)
+			w.at &= ~4095ull;
+	}
+	w.flags &= ~(uint64_t)MAP_FIXED_NOREPLACE;
+	if (!t->p->mm->own_layout) {
+		w.at = e->result;
+		w.flags |= MAP_FIXED;
+	}
+	return w;
+}
+
 int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why)
 {
-	struct part *p = event_part(e, PART_FILE, 5);
+	struct part *p = event_part(e, PART_FILE, t->nr == SYS_shmat ? 1 : 5);
 	const struct file_id *id = p ? part_data(p) : NULL;
-	uint64_t len = page_up(t->args[1]), at = t->p->mm->own_layout ? t->args[0] : (uint64_t)e->result;
-	uint64_t flags = t->args[3] | (t->p->mm->own_layout ? 0 : MAP_FIXED), scratch;
-	struct mapping map = {.end = len, .offset = t->args[5], .leader = e->result, .prot = t->args[2]};
+	struct wanted w;
+	struct mapping map;
 	char path[64], old[64];
 	bool first = true;
 	int64_t fd, closed;
+	uint64_t scratch;
 	int err, own_fd, how = O_RDONLY;
 
 	*ret_why = "the file of a mapping";
 	if (!id)
 		return -EPROTO;
 	*ret_why = (const char *)(id + 1);
-	flags &= ~(uint64_t)MAP_FIXED_NOREPLACE;
+	w = wanted_mapping(t, e, id);
+	map = (struct mapping){.end = w.len, .offset = w.offset, .leader = e->result, .prot = w.prot};
 	if (S_ISCHR(id->mode) && !strcmp(*ret_why, "/dev/zero")) {
-		err = remote_instead(m, t, ret, SYS_mmap, at, len, t->args[2], flags | MAP_ANONYMOUS, -1, 0);
+		err = remote_instead(m, t, ret, SYS_mmap, w.at, w.len, w.prot, w.flags | MAP_ANONYMOUS, -1, 0);
 		t->at = AT_DONE;
 		return err ? err : task_set_regs(t);
 	}
@@ -592,7 +619,7 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 	if ((err = stream_kept(m->s, m->consumer, id->store)) || (err = task_regs(t)))
 		return err;
 	scratch = (t->regs.rsp - 256) & ~15ull;
-	map.shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+	map.shared = (w.flags & MAP_TYPE) != MAP_PRIVATE;
 	snprintf(path, sizeof(path), "/proc/%u/fd/%u", m->s->ring.h->producer, id->store);
 	if (map.shared) {
 		/* Writes to a shared mapping stay in this version. */
@@ -608,7 +635,7 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 	if (!err && fd < 0)
 		err = fd;
 	if (!err)
-		err = instead(m, t, &first, ret, SYS_mmap, at, len, t->args[2], flags, fd, t->args[5]);
+		err = instead(m, t, &first, ret, SYS_mmap, w.at, w.len, w.prot, w.flags, fd, w.offset);
 	if (!err)
 		err = instead(m, t, &first, &closed, SYS_close, fd, 0, 0, 0, 0, 0);
 	t->at = AT_DONE;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "monitor/copier.h"
 #include "monitor/follower.h"
 #include "monitor/shields/shields.h"
 #include "show/symbols.h"
@@ -61,6 +62,8 @@ int start_set(struct monitor *m, struct task *t, const char *path)
 	if (!at || guest_read(t, at, &m->start_byte, 1))
 		return -EFAULT;
 	m->start_at = at;
+	/* The breakpoint is not to be copied along with the text. */
+	copier_settle(t, at, at + 1);
 	return guest_write(t, at, &trap, 1);
 }
 

@@ -27,7 +27,11 @@ struct kept {
 	int nrange;
 	uint64_t last_pos;     /* of the stream, when it was last named */
 	bool hot;              /* was changed so shortly before that its times may not tell of another change */
+	bool mapped;           /* ... or somebody writes to it by a mapping, which need not change them at all */
 };
+
+/* Longer writes into mapped files do not reach followers. */
+#define APPLY_MAX (4 << 20)
 
 /* Time stamps are as coarse as the kernel's tick. */
 #define HOT_NS 50000000
@@ -84,14 +88,17 @@ static bool make_room(struct monitor *m)
 	return true;
 }
 
-static int find(struct monitor *m, const struct file_id *id, struct kept **ret)
+static int find(struct monitor *m, const struct file_id *id, bool mapped, struct kept **ret)
 {
 	struct kept *k;
 	int fd, err;
 
 	for (int i = 0; i < nkept; i++)
+		mapped |= kept[i]->mapped && kept[i]->id.dev == id->dev && kept[i]->id.ino == id->ino;
+	for (int i = 0; i < nkept; i++)
 		/* Ranges of one event were read at one moment. */
-		if ((!kept[i]->hot || kept[i]->last_pos == m->s->ring.h->head) && same(&kept[i]->id, id)) {
+		if (((!kept[i]->hot && !mapped) || kept[i]->last_pos == m->s->ring.h->head) && same(&kept[i]->id, id)) {
+			kept[i]->mapped |= mapped;
 			*ret = kept[i];
 			return 0;
 		}
@@ -112,6 +119,7 @@ static int find(struct monitor *m, const struct file_id *id, struct kept **ret)
 	k->id = *id;
 	k->id.store = fd;
 	k->hot = is_hot(id);
+	k->mapped = mapped;
 	generation++;
 	*ret = kept[nkept++] = k;
 	return 0;
@@ -153,7 +161,7 @@ static int copy_range(struct kept *k, struct task *t, uint64_t addr, uint64_t fr
 }
 
 int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_t addr, uint64_t len,
-               uint64_t offset, bool later, struct file_id *ret)
+               uint64_t offset, enum store_how how, struct file_id *ret)
 {
 	struct stat st;
 	struct kept *k = NULL;
@@ -173,9 +181,25 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 	ret->to = offset + len;
 	if (m->cfg->n < 2 || !S_ISREG(st.st_mode))
 		return 0;
-	if ((err = find(m, ret, &k)))
+	if ((err = find(m, ret, how == STORE_MAPPED, &k)))
 		return err;
-	if ((err = copy_range(k, t, addr, offset, offset + len, later)))
+	if ((err = copy_range(k, t, addr, offset, offset + len, how == STORE_LATER && !k->mapped)))
+		return err;
+	k->last_pos = m->s->ring.h->head;
+	ret->store = k->id.store;
+	return 0;
+}
+
+int store_keep_segment(struct monitor *m, struct task *t, const struct mapping *map, struct file_id *ret)
+{
+	struct kept *k;
+	int err;
+
+	*ret = (struct file_id){.dev = map->dev, .ino = map->ino, .size = map->end - map->start, .store = ~0u,
+	                        .mode = S_IFREG | 0600, .to = map->end - map->start};
+	if (m->cfg->n < 2)
+		return 0;
+	if ((err = find(m, ret, true, &k)) || (err = copy_range(k, t, map->start, 0, ret->to, false)))
 		return err;
 	k->last_pos = m->s->ring.h->head;
 	ret->store = k->id.store;
@@ -206,7 +230,7 @@ static void publish_fd_name(struct monitor *m, struct task *t, int arg, int fd)
 	char link[64], name[4096];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, fd);
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid, fd);
 	n = readlink(link, name, sizeof(name) - 1);
 	if (n <= 0)
 		return;
@@ -250,9 +274,10 @@ static bool is_mapped(const struct monitor *m, const struct stat *st)
 
 /* Whether the descriptor names a file that somebody has mapped. Remembered per process that it is none that is
  * kept, since looking costs as much as a small write. */
-static bool names_mapped(const struct monitor *m, struct process *p, int fd, struct stat *st)
+static bool names_mapped(const struct monitor *m, const struct task *t, int fd, struct stat *st)
 {
 	uint64_t bit = 1ull << (fd & 63);
+	struct process *p = t->p;
 
 	if (p->fd_generation != generation) {
 		memset(p->fdknown, 0, sizeof(p->fdknown));
@@ -260,7 +285,7 @@ static bool names_mapped(const struct monitor *m, struct process *p, int fd, str
 	}
 	if (fd < 0 || (fd < 1024 && p->fdknown[fd / 64] & bit))
 		return false;
-	if (!process_stat_fd(p, fd, st))
+	if (!task_stat_fd(t, fd, st))
 		return false;
 	if (S_ISREG(st->st_mode) && is_kept(st))
 		return is_mapped(m, st);
@@ -289,7 +314,7 @@ static int64_t file_position(struct task *t, int fd)
 	const char *at;
 
 	snprintf(name, sizeof(name), "fdinfo/%d", fd);
-	proc_text(t->p->pid, name, text, sizeof(text));
+	proc_text(t->tid, name, text, sizeof(text));
 	return (at = proc_line(text, "pos")) ? strtoll(at, NULL, 10) : -1;
 }
 
@@ -325,6 +350,76 @@ static void publish_write(struct monitor *m, struct task *t, const struct stat *
 	*w = (struct file_write){st->st_dev, st->st_ino, offset, len};
 	walk_entry(&walk);
 }
+
+/* ---- calls that move bytes from descriptor to descriptor ---- */
+
+/* Their arguments, from 0: the two descriptors, and where pointers to offsets are; -1: it has none. */
+struct mover { int nr, in, in_at, out, out_at; };
+
+static const struct mover *mover(int nr)
+{
+	static const struct mover movers[] = {
+		{SYS_sendfile, 1, 2, 0, -1}, {SYS_splice, 0, 1, 2, 3}, {SYS_copy_file_range, 0, 1, 2, 3}};
+
+	for (size_t i = 0; i < countof(movers); i++)
+		if (movers[i].nr == nr)
+			return &movers[i];
+	return NULL;
+}
+
+/* Where in the file behind argument fd_arg the bytes began: both the word and the file's position are behind them now. */
+static int64_t moved_from(struct task *t, int fd_arg, int at_arg, int64_t moved)
+{
+	int64_t at;
+
+	if (at_arg < 0 || !t->args[at_arg])
+		at = file_position(t, t->args[fd_arg]);
+	else if (guest_read(t, t->args[at_arg], &at, sizeof(at)))
+		return -1;
+	return at - moved;
+}
+
+/* Bytes of a file that t has open, by its own descriptor: to open the file once more could be seen from outside. */
+static bool read_open_file(struct task *t, int fd, int64_t at, char *to, uint64_t len)
+{
+	int process = syscall(SYS_pidfd_open, t->p->pid, 0), file;
+	struct stat own, its;
+	bool good = false;
+
+	if (process < 0)
+		return false;
+	file = syscall(SYS_pidfd_getfd, process, fd, 0);
+	close(process);
+	if (file < 0)
+		return false;
+	/* A thread may have descriptors of its own. */
+	if (at >= 0 && fstat(file, &own) == 0 && task_stat_fd(t, fd, &its) && S_ISREG(own.st_mode) && own.st_dev == its.st_dev &&
+	    own.st_ino == its.st_ino)
+		good = pread(file, to, len, at) == (ssize_t)len;
+	close(file);
+	return good;
+}
+
+/* The bytes are in the file now, or still where they came from; one of the two can be read, unless they came through a pipe. */
+static bool publish_moved(struct monitor *m, struct task *t, const struct stat *st, int64_t len)
+{
+	const struct mover *mv = mover(t->nr);
+	int64_t to = moved_from(t, mv->out, mv->out_at, len), from = moved_from(t, mv->in, mv->in_at, len);
+	char *data = xmalloc(len);
+	bool good = to >= 0 && (read_open_file(t, t->args[mv->out], to, data, len) ||
+	                        read_open_file(t, t->args[mv->in], from, data, len));
+
+	if (good) {
+		struct file_write *w = publish_part(m, PART_APPLY, 0, 0, NULL, sizeof(*w) + len);
+
+		*w = (struct file_write){st->st_dev, st->st_ino, to, len};
+		memcpy(w + 1, data, len);
+	}
+	free(data);
+	return good;
+}
+
+/* ---- */
 
 static void publish_cut(struct monitor *m, const struct stat *st, uint64_t size)
 {
@@ -371,7 +466,7 @@ void store_truncated(struct monitor *m, struct task *t, int64_t result)
 	if (m->cfg->n < 2 || !nkept || result < 0)
 		return;
 	if (t->nr != SYS_truncate) {
-		if (names_mapped(m, t->p, result, &st))
+		if (names_mapped(m, t, result, &st))
 			publish_cut(m, &st, 0);
 		return;
 	}
@@ -384,7 +479,9 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 	struct stat st;
 	int64_t at;
 
-	if (m->cfg->n < 2 || !names_mapped(m, t->p, t->args[0], &st))
+	if (m->cfg->n < 2 || !names_mapped(m, t, t->args[t->row->who & WRITES3 ? 2 : 0], &st))
+		return;
+	if (mover(t->nr) && result > 0 && result <= APPLY_MAX && publish_moved(m, t, &st, result))
 		return;
 	switch (t->nr) {
 	case SYS_ftruncate:
@@ -402,7 +499,7 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 	}
 	if (result <= 0)
 		return;
-	if (at < 0 || result > 4 << 20) {
+	if (at < 0 || result > APPLY_MAX) {
 		monitor_notef(m, NOTE_WARNING, t->nr, "%s changes a file that is mapped in a way that followers do not see",
 		              call_name(t->nr, 0) ? call_name(t->nr, 0) : "a call");
 		return;
@@ -504,7 +601,8 @@ static int image_file(struct monitor *m, struct task *t, struct image *im, int i
 	if (f == (int)countof(im->file))
 		return -E2BIG;
 	image_stat_path(t, im->path[i], im->ino[i], where, sizeof(where));
-	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset, copier_may(x->prot), &im->file[f]);
+	err = store_keep(m, t, where, x->start, x->end - x->start, x->offset,
+	                 copier_may(x->prot) ? STORE_LATER : STORE_NOW, &im->file[f]);
 	if (err)
 		return err;
 	if (f == im->nfiles) {

@@ -11,12 +11,18 @@
 
 #include "monitor/monitor.h"
 
+/* When to copy: at once; a large range may wait and be copied in the background (copier.h); at once, and each time anew,
+ * since the program writes to the file by a mapping. */
+enum store_how { STORE_NOW, STORE_LATER, STORE_MAPPED };
 /* Describe the file that t has mapped at `addr` (`len` bytes of it from `offset`), known as `path`;
- * `stat_path` is where to look at it (a magic link in /proc). Keeps the bytes when somebody follows; with
- * `later` a large range may be copied in the background (copier.h).
+ * `stat_path` is where to look at it (a magic link in /proc). Keeps the bytes when somebody follows.
  * 0 or -errno: an identity without bytes has store == ~0. */
 int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_t addr, uint64_t len,
-               uint64_t offset, bool later, struct file_id *ret);
+               uint64_t offset, enum store_how how, struct file_id *ret);
+/* The device of System V segments, whose inode is their number: the kernel has none like it. */
+#define SEGMENT_DEV (~0ull)
+/* The same of such a segment, which t has just attached. */
+int store_keep_segment(struct monitor *m, struct task *t, const struct mapping *map, struct file_id *ret);
 /* A number that changes with the file: of its size and times. 0: they may not tell of a change right after. */
 uint64_t file_state(const struct file_id *id);
 /* The descriptor from which what is kept of a mapping can be read: -1 if not all of it is there yet. */
@@ -24,7 +30,7 @@ int store_of(struct monitor *m, const struct mapping *map);
 /* Append PART_FILE with the identity and the path to the event being built. */
 void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg);
 
-/* A call of the class WRITES has returned: if it changed a kept file, append PART_APPLY. */
+/* A call of the class WRITES or WRITES3 has returned: if it changed a kept file, append PART_APPLY. */
 void store_changed(struct monitor *m, struct task *t, int64_t result);
 /* Whether a call may cut a file: truncate, or an open with O_TRUNC. */
 bool call_truncates(const struct task *t);

@@ -125,6 +125,7 @@ struct event *stream_reserve(struct stream *s, uint64_t size)
 			futex_wait(&s->ring.h->waiting, 1, 20000000);
 		s->full_ns += now_mono() - t;
 	}
+	s->bytes += size;
 	return e;
 }
 

@@ -19,6 +19,7 @@ struct stream {
 	 * more, from `ahead` on. */
 	void (*on_ahead)(struct stream *s);
 	uint64_t ahead;         /* offset in the buffer */
+	uint64_t bytes;         /* of all events so far */
 	uint64_t full_ns;       /* time the producer has waited for space, ns */
 	bool warned;
 };

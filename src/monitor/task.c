@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "monitor/task.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "base/proc.h"
 #include "monitor/monitor.h"
 #include "monitor/shields/filters.h"
+#include "monitor/shields/shields.h"
+#include "monitor/store.h"
 
 #define HASH(tid) ((unsigned)(tid) % countof(((struct monitor *)0)->hash))
 
@@ -97,11 +100,15 @@ void task_free(struct monitor *m, struct task *t)
 	if (t->p && --t->p->ntasks == 0 && t->p != m->root) {
 		mm_put(t->p->mm);
 		cookies_free(t->p->cookies);
+		shield_forget_patches(t->p);
 		free(t->p);
 	}
 	task_use_mm(t, NULL);
 	buf_free(&t->in);
 	buf_free(&t->rest);
+	buf_free(&t->named);
+	buf_free(&t->moved);
+	buf_free(&t->lent);
 	free(t);
 }
 
@@ -116,17 +123,38 @@ struct process *process_new(pid_t pid, struct mm *mm)
 
 void process_clear_handlers(struct process *p)
 {
-	if (!p->segv_handled)
-		return;
-	p->segv_handled = false;
-	memset(p->segv_action, 0, sizeof(p->segv_action));
+	for (size_t i = 0; i < countof(p->trapped); i++)
+		if (p->trapped[i].handled)
+			memset(&p->trapped[i], 0, sizeof(p->trapped[i]));
 }
 
-bool process_stat_fd(const struct process *p, int fd, struct stat *ret)
+struct disposition *process_disposition(struct process *p, int sig)
+{
+	return sig == SIGSEGV ? &p->trapped[0] : sig == SIGTRAP ? &p->trapped[1] : NULL;
+}
+
+void process_exec_dispositions(struct task *t)
+{
+	struct sig_state s;
+	int err = task_sig_state(t, &s);
+
+	for (int sig = 1; sig < 32; sig++) {
+		struct disposition *d = process_disposition(t->p, sig);
+
+		if (!d)
+			continue;
+		memset(d, 0, sizeof(*d));
+		d->ignored = !err && s.ignored & sig_bit(sig);
+		if (d->ignored)
+			d->action[0] = (uint64_t)SIG_IGN;
+	}
+}
+
+bool task_stat_fd(const struct task *t, int fd, struct stat *ret)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", p->pid, fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->tid, fd);
 	return stat(path, ret) == 0;
 }
 
@@ -138,12 +166,37 @@ static int open_mem(pid_t pid)
 	return open(path, O_RDWR | O_CLOEXEC);
 }
 
+static struct domain *domain_new(struct monitor *m)
+{
+	struct domain *d = xcalloc(1, sizeof(*d));
+
+	d->refs = 1;
+	d->id = ++m->last_domain;
+	d->free = m->cfg && m->cfg->exposed & SRC_THREADS;
+	return d;
+}
+
+static struct domain *domain_get(struct domain *d)
+{
+	d->refs++;
+	return d;
+}
+
+static void domain_put(struct domain *d)
+{
+	if (--d->refs)
+		return;
+	must(!d->tasks);
+	free(d);
+}
+
 struct mm *mm_new(struct monitor *m, pid_t pid)
 {
 	struct mm *mm = xcalloc(1, sizeof(*mm));
 
 	mm->refs = 1;
-	mm->domain = ++m->last_domain;
+	mm->space = ++m->last_space;
+	mm->dom = domain_new(m);
 	mm->mem = open_mem(pid);
 	return mm;
 }
@@ -163,6 +216,11 @@ void mm_put(struct mm *mm)
 	for (int i = 0; i < mm->nmap; i++)
 		free(mm->map[i].path);
 	free(mm->map);
+	buf_free(&mm->scratch);
+	buf_free(&mm->chunks);
+	buf_free(&mm->writable);
+	if (mm->dom) /* a view has none */
+		domain_put(mm->dom);
 	mm_put(mm->leader_view);
 	free(mm);
 }
@@ -171,6 +229,12 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 {
 	struct mm *mm = mm_new(m, pid);
 
+	/* Who only looks at what others write has children that do. */
+	if (from->shares || (from->dom && from->dom->refs > 1)) {
+		domain_put(mm->dom);
+		mm->dom = domain_get(from->dom);
+		mm->shares = from->shares;
+	}
 	mm->vdso = from->vdso;
 	mm->brk_start = from->brk_start;
 	mm->brk = from->brk;
@@ -178,6 +242,10 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	mm->own_brk = from->own_brk;
 	memcpy(mm->heap, from->heap, sizeof(mm->heap));
 	mm->nheap = from->nheap;
+	buf_add(&mm->chunks, from->chunks.at, from->chunks.len);
+	buf_add(&mm->scratch, from->scratch.at, from->scratch.len);
+	for (size_t i = 0; i < mm->scratch.len / sizeof(struct slot); i++)
+		((struct slot *)mm->scratch.at)[i].taken = false;
 	mm->stack_end = from->stack_end;
 	mm->undumpable = from->undumpable;
 	mm->loader_dev = from->loader_dev;
@@ -189,17 +257,62 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	return mm;
 }
 
+static void domain_leave(struct task *t)
+{
+	struct domain *d = t->in_mm->dom;
+	struct task **at = &d->tasks;
+
+	while (*at != t)
+		at = &(*at)->next_dom;
+	*at = t->next_dom;
+	d->ntasks--;
+	if (d->turn == t)
+		d->turn = NULL;
+}
+
+static void domain_enter(struct domain *d, struct task *t)
+{
+	t->next_dom = d->tasks;
+	d->tasks = t;
+	d->ntasks++;
+}
+
+void domain_merge(struct domain *into, struct domain *from)
+{
+	struct task *t;
+
+	must(into != from && !from->turn);
+	domain_get(from);
+	while ((t = from->tasks)) {
+		domain_leave(t);
+		domain_enter(into, t);
+	}
+	for (t = into->tasks; t; t = t->next_dom)
+		if (t->in_mm->dom == from) {
+			t->in_mm->dom = domain_get(into);
+			domain_put(from);
+		}
+	domain_put(from);
+}
+
+void task_free_slot(struct task *t)
+{
+	if (t->slot)
+		((struct slot *)t->in_mm->scratch.at)[t->slot - 1].taken = false;
+	t->slot = 0;
+}
+
 void task_use_mm(struct task *t, struct mm *mm)
 {
 	if (t->in_mm) {
 		struct task **at = &t->in_mm->tasks;
 
+		task_free_slot(t);
+		domain_leave(t);
 		while (*at != t)
 			at = &(*at)->next_mm;
 		*at = t->next_mm;
 		t->in_mm->ntasks--;
-		if (t->in_mm->turn == t)
-			t->in_mm->turn = NULL;
 		mm_put(t->in_mm);
 	}
 	t->in_mm = mm ? mm_get(mm) : NULL;
@@ -207,6 +320,7 @@ void task_use_mm(struct task *t, struct mm *mm)
 		t->next_mm = mm->tasks;
 		mm->tasks = t;
 		mm->ntasks++;
+		domain_enter(mm->dom, t);
 	}
 }
 
@@ -250,6 +364,14 @@ void mm_map(struct mm *mm, const struct mapping *map)
 	mm->map[at] = *map;
 	mm->map[at].path = xstrdup(map->path ? map->path : "");
 	mm->nmap++;
+}
+
+const struct mapping *mm_segment(const struct mm *mm, uint64_t addr)
+{
+	for (int i = 0; i < mm->nmap; i++)
+		if (mm->map[i].dev == SEGMENT_DEV && mm->map[i].start == addr)
+			return &mm->map[i];
+	return NULL;
 }
 
 void mm_unmap(struct mm *mm, uint64_t start, uint64_t end)
@@ -335,6 +457,20 @@ int task_make_again(struct task *t, uint64_t insn, uint32_t nr)
 	return task_set_regs(t);
 }
 
+unsigned long long *task_arg(struct task *t, int i)
+{
+	unsigned long long *const reg[6] = {&t->regs.rdi, &t->regs.rsi, &t->regs.rdx, &t->regs.r10, &t->regs.r8, &t->regs.r9};
+
+	return reg[i];
+}
+
+size_t task_xstate(struct task *t, void *ret)
+{
+	struct iovec v = {ret, XSTATE_MAX};
+
+	return ptrace(PTRACE_GETREGSET, t->tid, NT_X86_XSTATE, &v) < 0 ? 0 : v.iov_len;
+}
+
 int task_siginfo(struct task *t, siginfo_t *ret)
 {
 	return ptrace(PTRACE_GETSIGINFO, t->tid, 0, ret) < 0 ? -errno : 0;
@@ -359,9 +495,12 @@ int task_wait(struct monitor *m, struct task *t, int *ret_status)
 {
 	for (;;) {
 		if (waitpid(t->tid, ret_status, __WALL) < 0) {
-			if (errno == EINTR)
+			if (errno != EINTR)
+				return -errno;
+			if (!task_ended_unseen(t))
 				continue;
-			return -errno;
+			t->state = TASK_DEAD;
+			return -ESRCH;
 		}
 		t->state = TASK_STOPPED;
 		t->regs_valid = false;
@@ -373,7 +512,58 @@ int task_wait(struct monitor *m, struct task *t, int *ret_status)
 	}
 }
 
+/* What stops a follower's task from outside is dropped, here as elsewhere. */
+static bool comes_from_outside(const struct monitor *m, struct task *t, int status)
+{
+	siginfo_t info;
+
+	if (!m->version)
+		return false;
+	return status >> 16 == PTRACE_EVENT_STOP ||
+	       (status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80) && task_siginfo(t, &info) == 0 &&
+	        !signal_is_fault(&info) && !siginfo_is_end(&info));
+}
+
+bool task_step(struct monitor *m, struct task *t)
+{
+	siginfo_t info;
+	int status;
+
+	while (task_resume(t, PTRACE_SINGLESTEP, 0) == 0 && task_wait(m, t, &status) == 0) {
+		if (status >> 8 == SIGTRAP && task_siginfo(t, &info) == 0 && info.si_code == TRAP_TRACE)
+			return true;
+		if (comes_from_outside(m, t, status))
+			continue;
+		monitor_stash(m, t->tid, status);
+		return false;
+	}
+	return false;
+}
+
 /* ---- memory ---- */
+
+/* Functions without calls of their own use so much below the stack pointer. */
+#define RED_ZONE 128
+
+int task_lend(struct task *t, const void *data, size_t len, uint64_t *ret_at)
+{
+	uint64_t at = (t->regs.rsp - RED_ZONE - len) & ~15ull;
+
+	task_lent_back(t);
+	buf_reserve(&t->lent, len);
+	if (guest_read(t, at, t->lent.at, len) || guest_write(t, at, data, len))
+		return -EFAULT;
+	t->lent.len = len;
+	*ret_at = t->lent_at = at;
+	return 0;
+}
+
+void task_lent_back(struct task *t)
+{
+	if (t->lent.len)
+		guest_write(t, t->lent_at, t->lent.at, t->lent.len);
+	buf_clear(&t->lent);
+}
 
 size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len)
 {
@@ -499,6 +689,7 @@ void task_hold_signal(struct task *t, const siginfo_t *info)
 	h = xcalloc(1, sizeof(*h));
 	h->info = *info;
 	h->since = now_mono();
+	h->cpu = task_cpu(t, 0);
 	*at = h;
 }
 
@@ -643,8 +834,14 @@ bool task_at_its_end(struct task *t)
 	return err ? err == -ESRCH : siginfo_is_end(&info);
 }
 
+bool task_ended_unseen(const struct task *t)
+{
+	return t->p && t->tid == t->p->pid && t->p->ntasks > 1 && proc_stat(t->tid, PROC_STATE) == 'Z';
+}
+
 int task_signal_stop(struct monitor *m, struct task *t, int sig)
 {
+	bool group_stops = false;
 	int err, status;
 
 	if (syscall(SYS_tgkill, t->p->pid, t->tid, sig) < 0)
@@ -652,10 +849,16 @@ int task_signal_stop(struct monitor *m, struct task *t, int sig)
 	for (;;) {
 		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
 			return err;
-		if (status >> 16)
+		if (status >> 16) {
+			group_stops |= status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
 			continue;
-		if (WSTOPSIG(status) == sig)
+		}
+		if (WSTOPSIG(status) == sig) {
+			/* Another thread has stopped the process meanwhile: t stops for it as soon as it goes on. */
+			if (group_stops)
+				ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 			return 0;
+		}
 		/* One that was pending already, and comes first. */
 		hold_stopped(t);
 	}

@@ -34,9 +34,23 @@ struct mapping {
 /* A breakpoint for --expose=uninit. */
 struct heap_stop { uint64_t at; int what; uint8_t byte; };
 
+/* Those who can see what others of them write: all tasks of an address space, and all address spaces that share memory.
+ * In the leader one of them runs at a time. */
+struct domain {
+	int refs;                      /* address spaces */
+	uint32_t id;
+	struct task *tasks;            /* linked by next_dom */
+	int ntasks;
+	bool free;                     /* leader, --expose=threads: all of them run, in no order */
+	struct task *turn;             /* leader: who may run; NULL: whoever comes */
+	uint64_t turn_since;           /* now_mono */
+	uint64_t turn_lives;           /* when who has it was last seen to make a call */
+};
+
 struct mm {
 	int refs;
-	uint32_t domain;
+	uint32_t space;                /* number, unique in the run */
+	struct domain *dom;
 	int mem;                       /* /proc/PID/mem, or -1 */
 	uint64_t vdso;                 /* address of the vDSO, 0: none */
 	uint64_t brk_start, brk;       /* followers emulate the break */
@@ -47,21 +61,34 @@ struct mm {
 	struct mm *leader_view;        /* follower of another executable: the leader's mappings, or NULL */
 	struct task *tasks;            /* that use it, linked by next_mm */
 	int ntasks;
-	struct task *turn;             /* leader: who may run; NULL: whoever comes */
-	uint64_t turn_since;           /* now_mono */
-	uint64_t turn_lives;           /* when who has it was last seen to make a call */
+	bool shares;                   /* leader: maps memory that other address spaces may see it write */
 	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
 	uint64_t loader_dev, loader_ino; /* leader: the file of the dynamic loader, 0: none */
 	bool undumpable;               /* leader: what the program asked for; the kernel was not told */
 	struct heap_stop heap[64];     /* follower, --expose=uninit */
 	int nheap;
+	uint64_t point_cost;           /* leader: what the last EV_POINT took of the monitor's CPU time, ns */
+	uint64_t look_after;           /* leader: how long a task may keep others waiting before it is looked at, ns; 0: LOOK_NS */
+	unsigned unlooked;             /* leader: tasks stopped since they have computed for long, that were not looked at */
+	bool pointless;                /* leader: there is too much memory for one */
+	struct buf scratch;            /* leader: struct slot, see leader_outputs.c */
+	struct buf chunks;             /* ... struct span, in which they are: nothing of the program's */
+	struct buf writable;           /* ... struct span: memory that is known to be writable */
+	bool no_scratch;               /* ... there is none to be had */
 };
 
 struct cookies;
 /* cookies.c; NULL is none. */
 struct cookies *cookies_copy(const struct cookies *from);
 void cookies_free(struct cookies *c);
+
+/* What a program has said about a signal. */
+struct disposition {
+	bool ignored;                  /* SIG_IGN */
+	bool handled;                  /* has a handler */
+	uint64_t action[4];            /* as rt_sigaction was given it: the handler first */
+};
 
 struct process {
 	pid_t pid;                     /* as the kernel numbers it, in the monitor's namespace */
@@ -76,9 +103,7 @@ struct process {
 	bool filtered;                 /* follower: the leader's has answered a seccomp call; see memory_alone */
 	bool foreign;                  /* runs a 32-bit program, or one that may not be read: followers can't follow */
 	bool other_spaces;               /* may be in namespaces of its own, where clocks and pids differ */
-	bool segv_ignored;             /* SIGSEGV's disposition is SIG_IGN */
-	bool segv_handled;             /* ... has a handler */
-	uint8_t segv_action[32];       /* ... as rt_sigaction was given it */
+	struct disposition trapped[2]; /* SIGSEGV's and SIGTRAP's, which a shield's traps may reset: process_disposition */
 	struct patch_set *patches;     /* instructions patched to traps, by address */
 	uint64_t fdknown[16];          /* leader: bit per descriptor < 1024: names no file that is kept */
 	uint64_t fd_generation;        /* ... as of when */
@@ -104,12 +129,19 @@ enum follow_at {
 	AT_CALL,                       /* at the entry of a call */
 	AT_DONE,                       /* at the exit of a call that was executed here */
 	AT_START,                      /* where matching starts */
+	AT_POINT,                      /* where the leader's was stopped while it computed */
 	AT_INSN, AT_FAULT, AT_EXIT, AT_DEAD
 };
+
+struct span { uint64_t start, end; };
+
+/* Scratch memory for one call's outputs. */
+struct slot { uint64_t at, size; bool taken; };
 
 struct held_signal {
 	siginfo_t info;
 	uint64_t since;                /* now_mono() */
+	uint64_t cpu;                  /* the task's CPU time then */
 	struct held_signal *next;
 };
 
@@ -118,12 +150,13 @@ struct task {
 	pid_t tid;                     /* as the kernel numbers it */
 	pid_t leader_tid;              /* what the program sees */
 	struct process *p;
-	struct task *next_hash, *next_mm;
+	struct task *next_hash, *next_mm, *next_dom;
 	struct mm *in_mm;              /* whose list it is on */
 	enum task_state state;
 	int status;                    /* of the last stop, while it is not handled */
 	bool has_status;               /* the stop waits for the task's turn */
 	uint64_t waits_since;
+	uint64_t kept_back;            /* leader, --chaos: until when (now_mono); or 0 */
 
 	struct user_regs_struct regs;  /* valid while stopped, once task_regs was called */
 	bool regs_valid;
@@ -148,12 +181,14 @@ struct task {
 	bool in_captured;
 	bool entered_published;        /* EV_ENTER is out */
 	uint64_t patched_args;         /* bit i: args[i] in the registers is not the program's */
+	bool no_tsc;                   /* PR_SET_TSC: rdtsc is a fault, the program wants it so */
 
 	/* leader */
 	enum lead_phase phase;
 	struct held_signal *held;
 	bool awaits_signal;            /* not EVF_RUNS: a signal stop was announced */
 	uint32_t child;                /* number of the task that the call in progress made */
+	uint64_t untraced;             /* CLONE_UNTRACED was taken out of what its birth's call says: 1: rdi; else the word there */
 	bool vfork_parent;
 	bool announced;                /* the event that made it is out */
 	bool hidden;                   /* born of a foreign process: followers never hear of it */
@@ -165,13 +200,30 @@ struct task {
 	                                * of the stop; or 0 */
 	uint64_t stops_since;          /* now_mono */
 	bool stops_here;               /* ... it has got there, or nowhere in time */
+	bool interrupted;              /* PTRACE_INTERRUPT is on its way... */
+	uint64_t interrupted_at;       /* ... since (now_mono) */
+	bool preempts;                 /* ... so that others get the turn */
+	bool looks;                    /* ... if it does nothing but spin */
+	bool preempted;                /* stands at a point that is published, until it has the turn again */
+	bool held_back;                /* followers let it go only when they know its next event (EVF_TURNS) */
+	uint64_t last_seq, last_at;    /* of its last event; when that was (now_wall) */
+	uint64_t quiet_seq;            /* ... when a tick last looked */
+	int quiet_ticks;               /* ... so often since */
 	struct mm *left_mm;            /* execing: where it comes from */
 	uint64_t turn_cpu;             /* CPU time when it was first seen to make others wait... */
 	uint64_t turn_cpu_since;       /* ... when mm->turn_lives was that */
 	int turn_ticks;                /* ... so often since */
+	uint64_t looked;               /* ... mm->turn_lives when it was last looked at: once a turn */
 	bool gave_way;                 /* at the entry of a quick call, see gives_way */
+	bool naps;                     /* in a call that may sleep, and has the turn until somebody wants it */
 	int64_t restart_result;        /* LEAD_RESTART: what the call returned */
 	uint64_t written;              /* ... by a write that goes on, see lead_write_on */
+	struct buf lent;               /* what lay where the call in progress finds an argument of ours: see task_lend... */
+	uint64_t lent_at;
+	struct buf moved;              /* what of its call goes to scratch memory first: see leader_outputs.c */
+	uint64_t moved_args[6];
+	size_t slot;                   /* ... 1 + which of mm->scratch, or 0 */
+	bool unmoved;                  /* ... nothing, after all */
 	uint64_t settid;               /* newborn: address of the word that gets its id */
 	struct filter *filter;         /* the program's own seccomp filters, the newest first */
 	bool strict;                   /* ... or its strict mode */
@@ -189,7 +241,12 @@ struct task {
 	uint64_t leader_cpu;           /* the leader's CPU time as of its last event */
 	bool first_run;                /* newborn: has not run yet */
 	bool exits;                    /* has made exit or exit_group */
-	bool doomed;                   /* dead in the leader; here it ends with its process, and nobody waits for that */
+	bool doomed;                   /* dead in the leader; here it ends with its process: nobody waits for that, and it is freed then */
+	bool waits;                    /* may go on, as soon as its next event tells how far */
+	bool parking;                  /* is being stopped where it is */
+	bool parked;                   /* ... and gets the leader's state */
+	struct buf named;              /* ... struct span: what of its memory that has named */
+	bool unordered;                /* own layout: its way from a point on is not the leader's */
 	siginfo_t fault;               /* AT_FAULT, AT_INSN */
 	struct insn_op insn;           /* AT_INSN */
 	struct buf rest;               /* own layout: where the fragments that follow go */
@@ -197,6 +254,10 @@ struct task {
 
 /* CLONE_CLEAR_SIGHAND: a fresh process without its parent's handlers. */
 void process_clear_handlers(struct process *p);
+/* NULL: no shield's traps are of that signal. */
+struct disposition *process_disposition(struct process *p, int sig);
+/* After an exec, which leaves of the dispositions only what is ignored. */
+void process_exec_dispositions(struct task *t);
 
 /* ---- the set of tasks ---- */
 struct task *task_by_tid(struct monitor *m, pid_t tid);
@@ -206,20 +267,30 @@ void task_set_id(struct monitor *m, struct task *t, uint32_t id);
 void task_free(struct monitor *m, struct task *t);
 /* All tasks, in no order: the first one for NULL, NULL after the last. Who may free t asks for the next one before. */
 struct task *task_next(const struct monitor *m, const struct task *t);
-/* What the descriptor `fd` of a process is; false where there is none. */
-bool process_stat_fd(const struct process *p, int fd, struct stat *ret);
+/* What the descriptor `fd` of a task is; false where there is none. (A process whose first thread has ended shows nothing in
+ * /proc/PID, but in /proc/TID of the others.) */
+bool task_stat_fd(const struct task *t, int fd, struct stat *ret);
 struct process *process_new(pid_t pid, struct mm *mm);
 struct mm *mm_new(struct monitor *m, pid_t pid);
-struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid);        /* a copy, with its own domain */
+/* A copy: in a domain of its own, unless `from` shares memory, or sees that of others. */
+struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid);
 struct mm *mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 /* Put a task on (or, NULL, off) the list of those that use an address space. */
 void task_use_mm(struct task *t, struct mm *mm);
+/* Its scratch memory is free for others. */
+void task_free_slot(struct task *t);
+/* Two address spaces turn out to share memory: all of `from` are in `into` now. Whoever has the turn of `into` keeps it;
+ * nobody may have that of `from`. */
+void domain_merge(struct domain *into, struct domain *from);
 
 /* ---- mappings ---- */
 void mm_map(struct mm *mm, const struct mapping *m);                      /* copies, path too */
 void mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
 void mm_move(struct mm *mm, uint64_t from, uint64_t to, uint64_t len);
+
+/* The System V segment that is attached at `addr`, or NULL. */
+const struct mapping *mm_segment(const struct mm *mm, uint64_t addr);
 
 /* ---- stop and go ---- */
 /* After an exec: an address space of its own, and nothing mapped in it yet. */
@@ -234,6 +305,14 @@ int task_resume(struct task *t, int how, int sig);
 /* t stands at the entry or the exit of a call; `insn` is the address of its syscall instruction. When t goes on it makes
  * the call again, with what its valid registers hold now. */
 int task_make_again(struct task *t, uint64_t insn, uint32_t nr);
+/* The register of a call's argument, from 0. */
+unsigned long long *task_arg(struct task *t, int i);
+/* Floating point and vector registers, as XSAVE lays them out: their size, at most XSTATE_MAX; 0 where that fails. */
+#define XSTATE_MAX 16384
+size_t task_xstate(struct task *t, void *ret);
+/* One instruction further. False: t has stopped for something else on its way, which monitor_wait will tell of; in a follower,
+ * what comes from outside is dropped. The kernel forces a SIGTRAP upon t for it: see may_step in spin.c. */
+bool task_step(struct monitor *m, struct task *t);
 int task_siginfo(struct task *t, siginfo_t *ret);
 int task_set_siginfo(struct task *t, const siginfo_t *info);
 int task_sigmask(struct task *t, uint64_t *ret);
@@ -249,6 +328,10 @@ int task_wait(struct monitor *m, struct task *t, int *ret_status);
 /* All of the bytes, or -EFAULT. Reads what the task itself could not, too (no permission needed). */
 int guest_read(struct task *t, uint64_t addr, void *buf, size_t len);
 int guest_write(struct task *t, uint64_t addr, const void *buf, size_t len);
+/* t stands at a call, and its registers are valid: put bytes where its program has nothing, below its stack, for the kernel to read
+ * in this call. -EFAULT where there is no memory. task_lent_back, once the call is over, puts back what was there. */
+int task_lend(struct task *t, const void *data, size_t len, uint64_t *ret_at);
+void task_lent_back(struct task *t);
 /* As far as it goes: the number of bytes that could be read. */
 size_t guest_read_some(struct task *t, uint64_t addr, void *buf, size_t len);
 
@@ -285,6 +368,9 @@ bool signal_is_fault(const siginfo_t *i);
 bool siginfo_is_end(const siginfo_t *i);
 /* The same of t now; true as well while it is on the way there. Its next status tells, unless t is resumed before. */
 bool task_at_its_end(struct task *t);
+/* Whether t, the first thread of its process, is dead, and waitpid does not say so before the others are gone as well: these
+ * may stand at their ends and wait for us. Its own stop there was lost, resumed unseen. To be asked on the tick. */
+bool task_ended_unseen(const struct task *t);
 /* Send a signal and go to its stop; only where the task meets it at once (stopped in or at a call). */
 int task_signal_stop(struct monitor *m, struct task *t, int sig);
 /* t stands at a call, its registers are valid. It goes on with those of `during`, which get it to the signal's stop,

@@ -68,18 +68,18 @@ void view_call(struct mm *view, const struct event *e)
 	mm_map(view, &map);
 }
 
-static struct mm *find(struct views *v, uint32_t domain)
+static struct mm *find(struct views *v, uint32_t space)
 {
 	for (int i = 0; i < v->n; i++)
-		if (v->view[i].domain == domain)
+		if (v->view[i].space == space)
 			return v->view[i].mm;
 	return NULL;
 }
 
-static struct mm *add(struct views *v, uint32_t domain)
+static struct mm *add(struct views *v, uint32_t space)
 {
 	v->view = xrealloc(v->view, (v->n + 1) * sizeof(*v->view));
-	v->view[v->n] = (struct view){domain, view_new()};
+	v->view[v->n] = (struct view){space, view_new()};
 	return v->view[v->n++].mm;
 }
 
@@ -92,14 +92,14 @@ static void note_birth(struct views *v, const struct event *e)
 		memset(v->born_in + v->room, 0, (room - v->room) * sizeof(*v->born_in));
 		v->room = room;
 	}
-	v->born_in[e->other] = e->domain;
+	v->born_in[e->other] = e->space;
 }
 
 /* A newborn process starts with what its parent has mapped. */
 static struct mm *first_seen(struct views *v, const struct event *e)
 {
 	struct mm *from = e->task < v->room && v->born_in[e->task] ? find(v, v->born_in[e->task]) : NULL;
-	struct mm *mm = add(v, e->domain);
+	struct mm *mm = add(v, e->space);
 
 	for (int i = 0; from && i < from->nmap; i++)
 		mm_map(mm, &from->map[i]);
@@ -110,9 +110,9 @@ struct mm *views_event(struct views *v, const struct event *e)
 {
 	struct mm *mm;
 
-	if (!e->domain)
+	if (!e->space)
 		return NULL;
-	mm = find(v, e->domain);
+	mm = find(v, e->space);
 	if (!mm)
 		mm = first_seen(v, e);
 	if (e->type == EV_CALL && e->flags & EVF_BIRTH)

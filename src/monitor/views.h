@@ -10,11 +10,11 @@ struct mm *view_new(void);                                   /* release with mm_
 void view_exec(struct mm *view, const struct event *e);
 void view_call(struct mm *view, const struct event *e);
 
-/* All address spaces of a run, by domain. Zero-initialised is empty. */
+/* All address spaces of a run, by number. Zero-initialised is empty. */
 struct views {
-	struct view { uint32_t domain; struct mm *mm; } *view;
+	struct view { uint32_t space; struct mm *mm; } *view;
 	int n;
-	uint32_t *born_in;         /* by task: the domain it was born from */
+	uint32_t *born_in;         /* by task: the address space it was born from */
 	uint32_t room;
 };
 /* Take note of any event; returns the view that the event's own backtrace is to be read with, or NULL. */

@@ -27,13 +27,9 @@ bool hidden_argument(const struct view *v, int i)
 	a = &v->row->a[i];
 	if (a->kind == K_PAD)
 		return true;
-	/* MREMAP_FIXED, MREMAP_DONTUNMAP: else the new address is not looked at. */
-	if (v->e->call == __NR_mremap && i == 4)
-		return !(v->e->args[3] & 6);
 	if (v->e->call == __NR_mq_open && i == 3)
 		return !creates(v->e->args[1]);
-	return a->kind == K_MODE && i && a[-1].kind == K_FLAGS && a[-1].set == SET_open &&
-	       !creates(v->e->args[i - 1]);
+	return !row_uses(v->row, v->e->args, i + 1);
 }
 
 /* ---- arguments whose names depend on others ---- */

@@ -97,7 +97,8 @@ static void show_inner(struct buf *out, const struct event *e)
 {
 	static const char *const names[EV_TYPES] = {
 		[EV_START] = "start of process ", [EV_RUN] = "runs, task ", [EV_MARK] = "mark of task ",
-		[EV_FRAGMENT] = "more bytes of event ", [EV_END] = "end",
+		[EV_FRAGMENT] = "more bytes of event ", [EV_END] = "end", [EV_STATE] = "memory of task ",
+		[EV_POINT] = "stopped while it computes, task ", [EV_GOES] = "computes on, task ",
 	};
 
 	put_lit(out, "--- ");
@@ -115,6 +116,7 @@ static bool is_inner(const struct event *e)
 {
 	switch (e->type) {
 	case EV_START: case EV_RUN: case EV_MARK: case EV_FRAGMENT: case EV_END: case EV_PAD:
+	case EV_STATE: case EV_POINT: case EV_GOES:
 		return true;
 	}
 	return false;

@@ -21,7 +21,7 @@ _tandem()
                 at=$((i + 1))
                 break
                 ;;
-            -n | -o | -e | -s | --with | --with-cmd | --env | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | \
+            -n | -o | -e | -s | --with | --with-cmd | --env | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | --threads | \
                 --start | --stack | --ring | --fault)
                 [[ ${COMP_WORDS[i + 1]-} != "=" ]] || ((i++))
                 ((i++))
@@ -52,12 +52,13 @@ _tandem()
     run:--expose)
         # A list: what was typed before the last comma stays.
         [[ $word != *,* ]] || cut=${word%,*},
-        COMPREPLY=($(compgen -P "$cut" -W 'vdso pid tsc cpuid rand cpu auxv aslr rseq uninit' -- "${word##*,}"))
+        COMPREPLY=($(compgen -P "$cut" -W 'vdso pid tsc cpuid rand cpu auxv aslr rseq uninit threads signals shm' -- "${word##*,}"))
         return
         ;;
     run:--on-divergence) COMPREPLY=($(compgen -W 'drop kill' -- "$word")) && return ;;
     run:--when-full)     COMPREPLY=($(compgen -W 'wait drop' -- "$word")) && return ;;
     run:--engine)        COMPREPLY=($(compgen -W 'ptrace' -- "$word")) && return ;;
+    run:--threads)       COMPREPLY=($(compgen -W 'serial' -- "$word")) && return ;;
     run:--start)         COMPREPLY=($(compgen -W 'exec main' -- "$word")) && return ;;
     run:--with)          COMPREPLY=($(compgen -c -- "$word")) && return ;;
     run:--report | trace:-o) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")) && return ;;
@@ -78,7 +79,7 @@ _tandem()
     case $command in
     run)
         COMPREPLY=($(compgen -W '-n -v --with= --with-cmd= --env= --expose= --report= --divergence-exit= --on-divergence= --when-full= --engine=
-            --start= --stack= --ring= --fault= --verbose --help --' -- "$word"))
+            --start= --stack= --ring= --threads= --chaos --fault= --stats --verbose --help --' -- "$word"))
         ;;
     trace)
         COMPREPLY=($(compgen -W '-o -e -s -y -k -T -t -tt -ttt -c -C -f -v -q --stack= --help --' -- "$word"))

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -16,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "monitor/copier.h"
+#include "monitor/outside.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
 #include "monitor/store.h"
@@ -25,7 +28,6 @@
 #define ARCH_GET_CPUID 0x1011
 #define ARCH_SET_CPUID 0x1012
 #endif
-#define SHSTK_ENABLE   0x5001
 
 /* ---- answers ---- */
 
@@ -54,17 +56,20 @@ static bool set_affinity(struct monitor *m, struct task *t, int64_t *ret)
 
 static bool answers_prctl(struct monitor *m, struct task *t, int64_t *ret)
 {
-	int one = PR_TSC_ENABLE;
+	int mode = t->no_tsc ? PR_TSC_SIGSEGV : PR_TSC_ENABLE;
 
 	switch ((uint32_t)t->args[0]) {
 	case PR_GET_TSC:
 		if (m->cfg->exposed & SRC_TSC)
 			return false;
-		*ret = guest_write(t, t->args[1], &one, sizeof(one));
+		*ret = guest_write(t, t->args[1], &mode, sizeof(mode));
 		return true;
 	case PR_SET_TSC:
+		if (m->cfg->exposed & SRC_TSC)
+			return false;
 		*ret = t->args[1] == PR_TSC_ENABLE || t->args[1] == PR_TSC_SIGSEGV ? 0 : -EINVAL;
-		return !(m->cfg->exposed & SRC_TSC);
+		shield_note_call(t, *ret);
+		return true;
 	case PR_SET_DUMPABLE:
 		/* An undumpable process could not be read by a monitor without privileges. */
 		*ret = t->args[1] <= 1 ? 0 : -EINVAL;
@@ -87,10 +92,6 @@ static bool answers_arch(struct monitor *m, struct task *t, int64_t *ret)
 	case ARCH_SET_CPUID:
 		*ret = -ENODEV;
 		return !(m->cfg->exposed & SRC_CPUID);
-	case SHSTK_ENABLE:
-		t->call_flags |= EVF_REFUSED;
-		*ret = -ENOTSUP;
-		return true;
 	}
 	return false;
 }
@@ -197,13 +198,14 @@ static void show_affinity(struct monitor *m, struct task *t, int64_t len)
 
 static void note_sigaction(struct task *t)
 {
-	uint8_t action[32];
+	struct disposition *d = process_disposition(t->p, (int)t->args[0]);
+	uint64_t action[4];
 
-	if (t->args[0] != SIGSEGV || !t->args[1] || guest_read(t, t->args[1], action, sizeof(action)))
+	if (!d || !t->args[1] || guest_read(t, t->args[1], action, sizeof(action)))
 		return;
-	memcpy(t->p->segv_action, action, sizeof(action));
-	t->p->segv_ignored = *(uint64_t *)action == (uint64_t)SIG_IGN;
-	t->p->segv_handled = *(uint64_t *)action > (uint64_t)SIG_IGN;
+	memcpy(d->action, action, sizeof(action));
+	d->ignored = action[0] == (uint64_t)SIG_IGN;
+	d->handled = action[0] > (uint64_t)SIG_IGN;
 }
 
 void shield_note_call(struct task *t, int64_t result)
@@ -218,6 +220,10 @@ void shield_note_call(struct task *t, int64_t result)
 	case SYS_rt_sigprocmask:
 	case SYS_rt_sigreturn:    task_sigmask(t, &t->sigmask); break;
 	case SYS_rt_sigaction:    note_sigaction(t); break;
+	case SYS_prctl:
+		if ((uint32_t)t->args[0] == PR_SET_TSC)
+			t->no_tsc = t->args[1] == PR_TSC_SIGSEGV;
+		break;
 	case SYS_munmap:          mm_unmap(t->p->mm, t->args[0], t->args[0] + t->args[1]); break;
 	case SYS_mremap:
 		if ((uint64_t)result != t->args[0])
@@ -250,22 +256,37 @@ void shield_args_back(struct task *t)
 {
 	if (!t->patched_args)
 		return;
-	if (t->patched_args & 1)
-		t->regs.rdi = t->args[0];
-	if (t->patched_args & 2)
-		t->regs.rsi = t->args[1];
-	if (t->patched_args & 4)
-		t->regs.rdx = t->args[2];
-	if (t->patched_args & 8)
-		t->regs.r10 = t->args[3];
+	task_lent_back(t);
+	for (int i = 0; i < 6; i++)
+		if (t->patched_args & 1u << i)
+			*task_arg(t, i) = t->args[i];
 	t->patched_args = 0;
 	task_set_regs(t);
+}
+
+/* Who else writes to it is looked for by the coordinator. Files that nobody is known to write are left out: a program maps
+ * tables of character sets as shared, too. */
+static void tell_shared(struct monitor *m, const struct mapping *map)
+{
+	static uint64_t last_dev, last_ino;
+	char *text;
+
+	if (!map->shared || (map->dev == last_dev && map->ino == last_ino))
+		return;
+	if (!(map->prot & PROT_WRITE) && map->dev != SEGMENT_DEV && strncmp(map->path, "/dev/shm/", 9))
+		return;
+	last_dev = map->dev;
+	last_ino = map->ino;
+	text = outside_note(map->dev, map->ino, map->path);
+	monitor_note(m, NOTE_SHARED, 0, text);
+	free(text);
 }
 
 static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 {
 	struct mapping map = {.start = at, .end = page_up(at + t->args[1]), .offset = t->args[5],
 	                      .leader = at, .prot = t->args[2], .shared = (t->args[3] & MAP_TYPE) != MAP_PRIVATE};
+	enum store_how how = STORE_NOW;
 	struct file_id id;
 	char link[64], path[4096];
 	ssize_t n;
@@ -274,10 +295,14 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	mm_unmap(t->p->mm, map.start, map.end);
 	if (t->args[3] & MAP_ANONYMOUS)
 		return;
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->p->pid, (int)t->args[4]);
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid, (int)t->args[4]);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[max_of(n, (ssize_t)0)] = 0;
-	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, copier_may(map.prot), &id);
+	if (copier_may(map.prot))
+		how = STORE_LATER;
+	else if (map.shared && map.prot & PROT_WRITE)
+		how = STORE_MAPPED;
+	err = store_keep(m, t, link, map.start, map.end - map.start, map.offset, how, &id);
 	if (err) {
 		monitor_notef(m, NOTE_WARNING, err, "no copy of %s can be kept for the followers: %s", path, strerror(-err));
 		publish_event(m)->flags |= EVF_UNKNOWN;
@@ -288,41 +313,87 @@ static void part_mapping(struct monitor *m, struct task *t, uint64_t at)
 	map.ino = id.ino;
 	map.state = file_state(&id);
 	mm_map(t->p->mm, &map);
+	tell_shared(m, &map);
 	shield_patch_mapping(m, t, &map);
 }
 
-/* The other side of process_vm_writev is no output of the table's, but where it is our own memory it is one. */
+/* A segment of System V has no name in the file system: it is its number. */
+static void part_segment(struct monitor *m, struct task *t, uint64_t at)
+{
+	struct mapping map = {.start = at, .end = at, .leader = at, .dev = SEGMENT_DEV, .ino = (uint32_t)t->args[0],
+	                      .path = "SysV segment", .shared = true,
+	                      .prot = t->args[2] & SHM_RDONLY ? PROT_READ : PROT_READ | PROT_WRITE};
+	struct file_id id;
+	int err;
+
+	map.end += proc_mapping_size(t->tid, at);
+	mm_unmap(t->p->mm, map.start, map.end);
+	mm_map(t->p->mm, &map);
+	tell_shared(m, &map);
+	err = store_keep_segment(m, t, &map, &id);
+	if (err) {
+		monitor_notef(m, NOTE_WARNING, err, "no copy of segment %u can be kept for the followers: %s",
+		              (unsigned)t->args[0], strerror(-err));
+		publish_event(m)->flags |= EVF_UNKNOWN;
+	}
+	store_publish(m, &id, map.path, 1);
+}
+
+static void forget_segment(struct task *t)
+{
+	const struct mapping *map = mm_segment(t->p->mm, t->args[0]);
+
+	if (map)
+		mm_unmap(t->p->mm, map->start, map->end);
+}
+
+/* The other side of process_vm_writev is no output of the table's: it may be another process's memory. */
 static void parts_vm_write(struct monitor *m, struct task *t, int64_t left)
 {
-	struct iovec to;
+	struct task *to = task_by_tid(m, t->args[0]);
+	struct iovec v;
 
-	if (left > 0 && (pid_t)t->args[0] != t->p->pid && task_by_tid(m, t->args[0]))
-		publish_event(m)->flags |= EVF_UNKNOWN;
-	if ((pid_t)t->args[0] != t->p->pid)
+	if (!to || !to->in_mm || left <= 0)
 		return;
+	publish_event(m)->other = to->id;
 	for (uint64_t i = 0; i < min_of(t->args[4], (uint64_t)1024) && left > 0; i++) {
-		if (guest_read(t, t->args[3] + i * sizeof(to), &to, sizeof(to)))
+		if (guest_read(t, t->args[3] + i * sizeof(v), &v, sizeof(v)))
 			return;
-		publish_guest(m, t, PART_OUT, 0, (uint64_t)to.iov_base, min_of(to.iov_len, (size_t)left));
-		left -= to.iov_len;
+		publish_other(m, to, (uint64_t)v.iov_base, min_of(v.iov_len, (size_t)left));
+		left -= v.iov_len;
 	}
+}
+
+/* CLONE_CHILD_SETTID where the child shares our memory: its word is an output of the call that made it. */
+static void part_child_word(struct monitor *m, struct task *t)
+{
+	struct task *c = task_by_id(m, t->child);
+
+	if (c && c->settid && c->p->mm == t->p->mm)
+		publish_guest(m, t, PART_OUT, 0, c->settid, 4);
 }
 
 void shield_parts(struct monitor *m, struct task *t, int64_t result)
 {
 	if (t->call_flags & EVF_INT80)
 		return;
+	if (t->child)
+		part_child_word(m, t);
 	if (call_truncates(t))
 		store_truncated(m, t, result);
 	if (t->nr == SYS_process_vm_writev)
 		parts_vm_write(m, t, result);
-	if (t->row->who & WRITES)
+	if (t->row->who & (WRITES | WRITES3))
 		store_changed(m, t, result);
 	if (t->row->who & (NEWFD | ENDFD) || t->nr == SYS_pipe || t->nr == SYS_pipe2 || t->nr == SYS_socketpair ||
 	    t->nr == SYS_recvmsg || t->nr == SYS_recvmmsg || t->nr == SYS_close_range)
 		store_forget_fds(t, result);
 	if (t->nr == SYS_mmap && (result > 0 || result < -4095))
 		part_mapping(m, t, result);
+	if (t->nr == SYS_shmat && (result > 0 || result < -4095))
+		part_segment(m, t, result);
+	if (t->nr == SYS_shmdt && !result)
+		forget_segment(t);
 }
 
 /* ---- int 0x80 ---- */
@@ -377,15 +448,32 @@ void shield_clone_leader(struct monitor *m, struct task *t)
 	struct clone_args a;
 
 	(void)m;
+	t->untraced = 0;
 	if (t->nr == SYS_clone && t->args[0] & CLONE_UNTRACED && !task_regs(t)) {
 		t->regs.rdi &= ~(uint64_t)CLONE_UNTRACED;
 		t->patched_args |= 1;
+		t->untraced = 1;
 		task_set_regs(t);
 	}
 	if (t->nr == SYS_clone3 && !guest_read(t, t->args[0], &a, sizeof(a.flags)) && a.flags & CLONE_UNTRACED) {
-		/* The kernel reads the flags once, here and now: the program's word is put back at the exit. */
 		a.flags &= ~(uint64_t)CLONE_UNTRACED;
-		guest_write(t, t->args[0], &a.flags, sizeof(a.flags));
+		if (!guest_write(t, t->args[0], &a.flags, sizeof(a.flags)))
+			t->untraced = t->args[0];
+	}
+}
+
+/* The kernel has read the flags: parent and child have them as the program gave them. */
+void shield_untraced_back(struct task *t)
+{
+	uint64_t at = t->untraced, flags;
+
+	t->untraced = 0;
+	if (at == 1 && !task_regs(t)) {
+		t->regs.rdi |= CLONE_UNTRACED;
+		task_set_regs(t);
+	} else if (at > 1 && !guest_read(t, at, &flags, sizeof(flags))) {
+		flags |= CLONE_UNTRACED;
+		guest_write(t, at, &flags, sizeof(flags));
 	}
 }
 
@@ -432,37 +520,4 @@ void shield_death_words(struct monitor *m, struct task *t)
 	if (t->ctid)
 		publish_word(m, t->ctid, 0);
 	shield_robust_words(t, publish_word, m);
-}
-
-/* ---- late signals ---- */
-
-void shield_deliver_late(struct monitor *m, struct task *t)
-{
-	struct held_signal *h = t->held;
-	int status;
-
-	/* Stop it where it is, and let the kernel deliver there. */
-	if (ptrace(PTRACE_INTERRUPT, t->tid, 0, 0) < 0 || task_wait(m, t, &status))
-		return;
-	if (status >> 16 != PTRACE_EVENT_STOP || WSTOPSIG(status) != SIGTRAP) {
-		/* It has stopped for a reason of its own: a call, most likely, where the signal comes anyway. */
-		monitor_stash(m, t->tid, status);
-		return;
-	}
-	t->held = h->next;
-	if (task_regs(t) == 0) {
-		struct event *e = publish_begin(m, t, EV_SIGNAL, EVF_HANDLER | EVF_ASYNC | EVF_RUNS);
-
-		e->call = h->info.si_signo;
-		publish_part(m, PART_SIGINFO, 0, 0, &h->info, sizeof(h->info));
-		publish_context(m, t);
-		publish_end(m, t);
-	}
-	m->async_signals++;
-	if (task_signal_stop(m, t, h->info.si_signo) == 0) {
-		task_set_siginfo(t, &h->info);
-		t->mask_stale = true;
-		task_resume(t, PTRACE_CONT, h->info.si_signo);
-	}
-	free(h);
 }

@@ -66,13 +66,11 @@ struct clone_call { uint64_t flags, stack, tls, ctid, ptid; };
 int clone_parse(struct task *t, struct clone_call *ret);
 /* Leader: nobody may leave the monitor's sight. */
 void shield_clone_leader(struct monitor *m, struct task *t);
+void shield_untraced_back(struct task *t);
 /* The lock words that a dying task leaves behind, as the kernel leaves them. */
 int shield_robust_words(struct task *t, void (*word)(void *ctx, uint64_t at, uint32_t value), void *ctx);
 /* Leader: words that the kernel is about to write for a dying task, as PART_OUTs. */
 void shield_death_words(struct monitor *m, struct task *t);
-
-/* Leader: deliver the oldest held signal to a task that makes no call; followers cannot repeat that. */
-void shield_deliver_late(struct monitor *m, struct task *t);
 
 /* ---- followers ---- */
 /* Calls that a follower makes for itself under --expose=pid. */

@@ -370,15 +370,16 @@ bool insn_trapped(struct monitor *m, struct task *t, const siginfo_t *info, stru
 	n = guest_read_some(t, t->regs.rip, bytes, sizeof(bytes));
 	if (!insn_decode(bytes, n, t->regs.rip, ret))
 		return false;
-	return ret->kind == INSN_RDTSC || ret->kind == INSN_RDTSCP || ret->kind == INSN_CPUID;
+	return ret->kind == INSN_CPUID || ((ret->kind == INSN_RDTSC || ret->kind == INSN_RDTSCP) && !t->no_tsc);
 }
 
-/* Where SIGSEGV was blocked or ignored, the kernel has unblocked it and reset its handler to be able
+/* Where the signal was blocked or ignored, the kernel has unblocked it and reset its handler to be able
  * to kill the task. The mask can be set from here, the handler only by the task itself. */
 static void restore_signal(struct monitor *m, struct task *t, int sig)
 {
 	const struct vdso_info *v = vdso_info();
 	struct user_regs_struct saved = t->regs;
+	struct disposition *d = process_disposition(t->p, sig);
 	bool blocked = t->sigmask & sig_bit(sig);
 	uint64_t at = (t->regs.rsp - 512) & ~15ull;
 	uint8_t old[32];
@@ -386,9 +387,9 @@ static void restore_signal(struct monitor *m, struct task *t, int sig)
 
 	if (blocked)
 		task_set_sigmask(t, t->sigmask);
-	if (sig != SIGSEGV || !(t->p->segv_ignored || (blocked && t->p->segv_handled)))
+	if (!d || !(d->ignored || (blocked && d->handled)))
 		return;
-	if (guest_read(t, at, old, sizeof(old)) || guest_write(t, at, t->p->segv_action, sizeof(old)))
+	if (guest_read(t, at, old, sizeof(old)) || guest_write(t, at, d->action, sizeof(old)))
 		return;
 	remote_call(m, t, t->p->mm->vdso + v->syscall_offset, &ret, SYS_rt_sigaction, sig, at, 0, 8, 0, 0);
 	guest_write(t, at, old, sizeof(old));

@@ -116,17 +116,18 @@ static void spoil(struct monitor *m, struct task *t, uint64_t p, uint64_t len)
 		guest_write(t, p + done, garbage(m), min_of(len - done, (uint64_t)GARBAGE));
 }
 
-/* Over the breakpoint: the instruction under it is executed alone. */
-static void step_over(struct monitor *m, struct task *t, const struct heap_stop *s)
+/* Over the breakpoint: the instruction under it is executed alone. False: t has stopped for something else there. */
+static bool step_over(struct monitor *m, struct task *t, const struct heap_stop *s)
 {
 	static const uint8_t trap = 0xcc;
-	int status;
 
 	guest_write(t, s->at, &s->byte, 1);
 	t->regs.rip = s->at;
 	task_set_regs(t);
-	if (task_resume(t, PTRACE_SINGLESTEP, 0) == 0 && task_wait(m, t, &status) == 0)
-		guest_write(t, s->at, &trap, 1);
+	if (!task_step(m, t))
+		return false;
+	guest_write(t, s->at, &trap, 1);
+	return true;
 }
 
 bool shield_uninit_trap(struct monitor *m, struct task *t, const siginfo_t *info)
@@ -159,7 +160,7 @@ bool shield_uninit_trap(struct monitor *m, struct task *t, const siginfo_t *info
 			spoil(m, t, t->regs.rdi, chunk_room(t, t->regs.rdi) - 8);
 		break;
 	}
-	step_over(m, t, s);
-	task_resume(t, PTRACE_CONT, 0);
+	if (step_over(m, t, s))
+		task_resume(t, PTRACE_CONT, 0);
 	return true;
 }
