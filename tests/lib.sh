@@ -26,7 +26,7 @@ export LC_ALL=C TZ=UTC PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=$TANDEM_TEST_DIR/
 T=$TANDEM_TEST_DIR/work
 mkdir "$T" "$HOME"
 cd "$T" || exit 1
-ulimit -c 0
+ulimit -Sc 0
 umask 022
 exec </dev/null
 
@@ -112,7 +112,7 @@ tree() {
      find . -name "${tree_ignores:-//}" -prune -o -type f -print0 | sort -z | xargs -0r sha256sum)
 }
 
-# run_in NAME COMMAND... - run it in a fresh directory, keep stdout, stderr, status and the tree as NAME.*
+# run_in NAME COMMAND... - run it in a fresh directory, keep stdout, stderr, status and (without no_tree) the tree as NAME.*
 run_in() {
     local name=$1; shift
     rm -rf "$T/here" "$T/$name".*
@@ -123,7 +123,7 @@ run_in() {
             <"${input:-/dev/null}" >"$T/$name.stdout" 2>"$T/$name.stderr"
         echo $? >"$T/$name.status"
     } 2>/dev/null # not this shell's own remark on a death
-    tree "$T/here" >"$T/$name.tree" 2>&1
+    [ -n "${no_tree:-}" ] || tree "$T/here" >"$T/$name.tree" 2>&1
     chmod -R u+rwX "$T/here"
     rm -rf "$T/here"
 }
@@ -161,20 +161,40 @@ same() {
 same_sh() { same "$1" bash -c "$2"; }
 
 # agree NAME COMMAND... - for what prints something else every time: it ends with 0, no version diverged, every
-# line is there once (`lines` says how many, default 1)
-agree() {
-    local name=$1 n; shift
-    rm -f "$T/report.json"
-    other_lag
-    run_in tandem "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" ${run_options:-} -- "$@"
-    n=$(wc -l <"$T/tandem.stdout")
-    if agreed && [ "$(<"$T/tandem.status")" == 0 ] && [ "$n" == "${lines:-1}" ] && [ ! -s "$T/tandem.stderr" ]; then
-        pass "$name"
-        return
-    fi
-    fail "$name"
-    diag "status $(<"$T/tandem.status"), $n lines (${lines:-1} expected); command: $*; options: ${TANDEM_RUN_OPTIONS:-}"
-    diag "stdout: $(head -c 500 "$T/tandem.stdout")" "stderr: $(head -c 1000 "$T/tandem.stderr")"
+# line is there once (`lines` says how many, or any; default 1)
+agree() { agree_times 1 "$@"; }
+
+# agree_times N NAME COMMAND... - one test of N runs; what they printed is in $T/all.stdout, one after the other
+agree_times() {
+    local times=$1 name=$2 no_tree=1 run n; shift 2
+    : >"$T/all.stdout"
+    for ((run = 1; run <= times; run++)); do
+        rm -f "$T/report.json"
+        other_lag
+        run_in tandem "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" ${run_options:-} -- "$@"
+        n=$(wc -l <"$T/tandem.stdout")
+        cat "$T/tandem.stdout" >>"$T/all.stdout"
+        [ "${lines:-1}" != any ] || n=any
+        agreed && [ "$(<"$T/tandem.status")" == 0 ] && [ "$n" == "${lines:-1}" ] && [ ! -s "$T/tandem.stderr" ] && continue
+        fail "$name"
+        diag "run $run of $times: status $(<"$T/tandem.status"), $n lines (${lines:-1} expected); command: $*;" \
+            "options: ${TANDEM_RUN_OPTIONS:-} ${run_options:-}"
+        diag "stdout: $(head -c 500 "$T/tandem.stdout")" "stderr: $(head -c 1000 "$T/tandem.stderr")"
+        return 1
+    done
+    pass "$name"
+}
+
+# differs COMMAND... - natively it soon prints something else than before; else its agreement would say nothing
+differs() {
+    local no_tree=1 i
+    run_in first "$@"
+    [ "$(<"$T/first.status")" == 0 ] || { diag "natively: status $(<"$T/first.status"), $(head -c 500 "$T/first.stderr")"; return 1; }
+    for ((i = 0; i < 10; i++)); do
+        run_in native "$@"
+        cmp -s "$T/first.stdout" "$T/native.stdout" || return 0
+    done
+    diag "natively it prints $(head -c 200 "$T/first.stdout") all the time"
     return 1
 }
 

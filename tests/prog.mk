@@ -6,11 +6,12 @@ TESTS_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 OUT       ?= build/tests
 CC        := gcc
 PROGFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Wno-clobbered
+HEADERS   := $(wildcard $(TESTS_DIR)/prog/*.h)
 
 NAMES     := $(filter-out article parting, $(patsubst $(TESTS_DIR)/prog/%.c,%,$(wildcard $(TESTS_DIR)/prog/*.c)))
 VARIANTS  := vdso:1 pid:2 tsc:3 uninit:4 cache:5
 FLAVORED  := show-auxv show-aslr show-tsc show-vdso-clock show-cpuid show-rdrand show-rseq \
-             call-signal call-birth call-memory call-entry call-thread call-exec
+             call-signal call-birth call-memory call-entry call-thread call-exec race-plain
 STATIC    := ticker dies holder
 
 PROGS     := $(NAMES:%=$(OUT)/%) $(STATIC:%=$(OUT)/%-static) \
@@ -23,13 +24,13 @@ all: $(PROGS)
 $(OUT)/contain: $(TESTS_DIR)/tool/contain.c | $(OUT)
 	$(CC) $(PROGFLAGS) -o $@ $<
 
-$(OUT)/%: $(TESTS_DIR)/prog/%.c $(TESTS_DIR)/prog/expect.h | $(OUT)
+$(OUT)/%: $(TESTS_DIR)/prog/%.c $(HEADERS) | $(OUT)
 	$(CC) $(PROGFLAGS) -pthread -o $@ $<
-$(OUT)/%-static: $(TESTS_DIR)/prog/%.c $(TESTS_DIR)/prog/expect.h | $(OUT)
+$(OUT)/%-static: $(TESTS_DIR)/prog/%.c $(HEADERS) | $(OUT)
 	$(CC) $(PROGFLAGS) -pthread -static -o $@ $<
-$(OUT)/%-static-pie: $(TESTS_DIR)/prog/%.c $(TESTS_DIR)/prog/expect.h | $(OUT)
+$(OUT)/%-static-pie: $(TESTS_DIR)/prog/%.c $(HEADERS) | $(OUT)
 	$(CC) $(PROGFLAGS) -pthread -static-pie -o $@ $<
-$(OUT)/%-nopie: $(TESTS_DIR)/prog/%.c $(TESTS_DIR)/prog/expect.h | $(OUT)
+$(OUT)/%-nopie: $(TESTS_DIR)/prog/%.c $(HEADERS) | $(OUT)
 	$(CC) $(PROGFLAGS) -pthread -no-pie -fno-pie -o $@ $<
 
 # The article's program shows what a compiler left on the stack: no optimization, no complaints about it.
