@@ -23,6 +23,20 @@ like "... stderr names the version" "$(<"$T/stderr")" 'version 1'
 is "... the leader did not wait for it" "$(report '.counts.waited_for_space_ms < 3000')" true
 rm -f out
 
+# While it waits nothing piles up: of 400 MB that the program has to read not a quarter is anywhere in tandem's memory.
+"$TANDEM" run --ring=1M --fault=stop:4@60 --report="$T/report.json" -- dd if=/dev/zero of=/dev/null bs=1M count=400 status=none >"$T/stdout" 2>"$T/stderr" &
+run=$!
+wait_until 20 grep -qs wait "$T/stderr"
+sleep 1
+held=0
+for pid in $run $(children_of "$run"); do
+    held=$((held + $(awk '/^(RssAnon|RssShmem)/ { n += $2 } END { print n + 0 }' "/proc/$pid/status" 2>/dev/null)))
+done
+ok "while the leader waits memory is bounded" test "$held" -gt 0 -a "$held" -lt $((100000 * scale)) || diag "$held KB"
+wait "$run"
+is "... status" "$?" 0
+ok "... agrees" agreed
+
 # With nobody stopped a small stream is enough, and nothing is said.
 run_options=--ring=1M
 same "a stream of 1 MiB" sh -c 'seq 1 200000 | md5sum; seq 1 1000 | while read x; do echo $x; done | tail -n 1'
