@@ -23,6 +23,23 @@ done
 same "a child dies" "$P/dies" segv child
 same "a child is killed" "$P/dies" kill child
 
+# A core file, where one is asked for: one, and the program's; who waits for the program is told.
+pattern=$(cat /proc/sys/kernel/core_pattern 2>&1)
+if [[ $pattern != */* && $pattern != \|* ]] && [ "$(ulimit -Hc)" == unlimited ]; then
+    for how in segv abrt kill; do
+        mkdir "$T/cores"
+        is "a core file of $how" "$(cd "$T/cores" && ulimit -Sc unlimited && death "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -n 3 -- "$P/dies" "$how" >"$T/death"
+            ls | wc -l; cat * 2>/dev/null | grep -aqF "$P/dies" && echo "the program's")" "$([ $how == kill ] && echo 0 || printf "1\nthe program's")"
+        rm -rf "$T/cores"
+    done
+    same_sh "a child's core file" 'ulimit -Sc unlimited; perl -e "system(@ARGV); print \$? & 255, qq(\n)" "$TANDEM_TEST_PROGS/dies" segv; ls | wc -l; rm -f core*'
+    same_sh "... and none without a limit" 'perl -e "system(@ARGV); print \$? & 255, qq(\n)" "$TANDEM_TEST_PROGS/dies" segv; ls | wc -l'
+else
+    for how in "a core file of segv" "a core file of abrt" "a core file of kill" "a child's core file" "... and none without a limit"; do
+        skip "$how" "core files go elsewhere, or are forbidden"
+    done
+fi
+
 # Standard input is read once, by the leader alone.
 seq 1 2000 >"$T/numbers"
 input=$T/numbers

@@ -63,6 +63,8 @@ said end 'argument' '^kill$' '^kill$' end
 said length 'argument' '^chdir$' '^chdir$' length
 is "... the byte that differs" "$(report '.divergences[0].difference | "\(.offset) \(.leader) \(.follower)"')" "11 0 47"
 said hang 'hang' '^write$' '' hang
+is "... the other task is shown, too" "$(report '.divergences[0].others | map("\(.task) \(any(.backtrace[]; .function == "waits_in_vain"))")[]')" \
+    "2 true"
 
 part none
 is "builds that do the same: status" "$status" 0
@@ -114,7 +116,7 @@ is "--with-cmd with another word: the leader's status" "$?" 3
 is "... parts" "$(report '.divergences | length')" 1
 
 # Several at once, each in its own way.
-tandem_run -n 2 --engine=ptrace --start=exec --with "$T/other" --with-cmd "$P/parting-0 status" --env W=1 \
+tandem_run -n 2 --engine=ptrace --threads=serial --start=exec --with "$T/other" --with-cmd "$P/parting-0 status" --env W=1 \
     --report="$T/report.json" -- "$P/parting-0" status >/dev/null 2>&1
 is "four versions, two of them others: status" "$?" 3
 is "... the report has them" "$(report '.versions | map(.path | split("/") | last) | join(" ")')" \
@@ -127,11 +129,49 @@ tandem_run -n 1 --stack=64 --with "$P/parting-1" --report="$T/report.json" -- "$
 is "--stack=64: the leader's backtrace is cut" "$(report '.divergences[0].leader.truncated')" true
 
 # A handler runs while the leader computes, and there is no call for a second.
-rm -f "$T/report.json"
-tandem_run --report="$T/report.json" -- \
-    perl -e '$SIG{ALRM} = sub { $done = 1 }; alarm 1; 1 while !$done && $i++ < 2e9; exit 7' >/dev/null 2>&1
-is "a signal at no place that can be found again: the leader's status" "$?" 7
-is "... the follower is let go" "$(report '[.divergences[].kind] | join(" ")')" signal
+for layout in "" --expose=aslr; do
+    rm -f "$T/report.json"
+    tandem_run $layout --report="$T/report.json" -- \
+        perl -e '$SIG{ALRM} = sub { $done = 1 }; alarm 1; 1 while !$done && $i++ < 2e9; exit 7' >/dev/null 2>&1
+    is "a signal while it computes $layout: the leader's status" "$?" 7
+    if [ -z "$layout" ]; then
+        ok "... the follower gets it at the same place" agreed
+        ok "... a point, of some size" test "$(report '.counts | .points > 0 and .point_bytes > 100000')" == true
+    else
+        is "... the follower cannot be put there: it is let go" "$(report '[.divergences[].kind] | join(" ")')" signal
+    fi
+done
+
+# What was counted, for people.
+tandem_run --stats --report="$T/report.json" -- "$P/point-register" itimer 5 >/dev/null 2>"$T/stats.stderr"
+is "--stats: the points" "$(sed -nE 's/^tandem: points +([0-9]+)$/\1/p' "$T/stats.stderr")" "$(report .counts.points)"
+is "... and as many lines as counts" "$(wc -l <"$T/stats.stderr")" "$(report '.counts | length')"
+like "... and the time" "$(head -n 1 "$T/stats.stderr")" '^tandem: events +[0-9]+ in [0-9]+\.[0-9]{3} s$'
+
+# Turns by chance: what depends on their order differs from seed to seed, and never between versions.
+for seed in 1 2 3 4 5 6; do
+    rm -f "$T/report.json"
+    tandem_run --chaos=$seed --report="$T/report.json" -- "$P/call-race" 2>"$T/chaos.stderr" | md5sum >>"$T/chaos"
+    ok "--chaos=$seed: agreed" agreed
+    is "... says the seed" "$(<"$T/chaos.stderr") $(report .chaos)" "tandem: --chaos=$seed $seed"
+done
+ok "... with other orders each time" test "$(sort -u "$T/chaos" | wc -l)" -gt 3
+tandem_run --chaos -- true 2>"$T/chaos.stderr"
+like "--chaos: chooses a seed, and says which" "$(<"$T/chaos.stderr")" '^tandem: --chaos=[0-9]+$'
+
+# Memory that somebody else writes to is named, with who that is; but not memory that only the program has.
+"$P/outside" share "$T/shared" 60000 >"$T/mapped" &
+writer=$!
+wait_until 10 grep -q mapped "$T/mapped"
+for file in shared alone; do
+    tandem_run --report="$T/report.json" -- "$P/outside" share "$T/$file" 300 >/dev/null 2>"$T/shared.stderr"
+    is "$file: the warnings" "$(report '.warnings[]')" "$([ $file == alone ] || echo "$T/shared is shared with process \
+$writer (outside), which is not of the program: what that writes there, no follower sees")"
+    is "... on stderr as well" "$(<"$T/shared.stderr")" "$([ $file == alone ] || report '"tandem: " + .warnings[0]')"
+done
+tandem_run -- sh -c '"$1" share "$2" 500 & "$1" share "$2" 500; wait' sh "$P/outside" "$T/alone" >/dev/null 2>"$T/shared.stderr"
+is "... nor memory of two of its processes" "$(<"$T/shared.stderr")" ""
+kill "$writer"
 
 # An environment of its own.
 export V=one

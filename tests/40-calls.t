@@ -3,12 +3,27 @@
 . "$(dirname "$0")/lib.sh"
 
 for name in call-restart call-ends call-signal call-segv-state call-birth call-exec call-io call-memory call-large \
-            call-entry call-files call-filter call-kill call-overlap; do
+            call-entry call-files call-filter call-kill call-overlap call-proc call-epoll call-rights call-cpus call-timers; do
     run_options=
     [ "$name" != call-large ] || run_options=--ring=1G # no lag of a second can fill that
     same "$name" "$P/$name"
     is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 done
+# The same in a process with threads, whose calls write to scratch memory first.
+same "call-outputs" "$P/call-outputs"
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+export TEST_THREAD=1
+for name in call-restart call-signal call-io call-large call-epoll call-overlap "call-vectors 3 3000000 20 1000000 1024 17000"; do
+    run_options=
+    case $name in call-large | call-vectors*) run_options=--ring=1G ;; esac
+    same "${name%% *}, with a thread" "$P"/$name
+    is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+done
+unset TEST_THREAD
+# A thread that wants no turn costs nothing: a call that does not sleep long is one event, not two.
+events() { tandem_run --report="$T/report.json" -- "$P/call-io" >/dev/null 2>&1; jq .events "$T/report.json"; }
+without=$(events) with=$(TEST_THREAD=1 events)
+ok "events of call-io with a thread that sleeps: $with, $without without" [ "$with" -lt $((without + 150)) ]
 # What many buffers take together: more than an event may hold, and in a layout of its own elsewhere.
 for layout in "" --expose=aslr; do
     run_options="--ring=1G $layout"
@@ -16,6 +31,7 @@ for layout in "" --expose=aslr; do
     is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 done
 run_options=--expose=aslr
+same "call-entry, in a layout of its own" "$P/call-entry"
 same "call-filter, in a layout of its own" "$P/call-filter"
 same "call-ends, in a layout of its own" "$P/call-ends"
 same "call-epoll, in a layout of its own" "$P/call-epoll"
@@ -26,6 +42,13 @@ for name in call-signal call-birth call-memory call-entry call-exec; do
         same "$name-$flavor" "$P/$name-$flavor"
     done
 done
+
+# The kernel finds out when the old image is gone, and kills the task.
+head -c 6000 "$P/call-exec" >"$T/half"
+chmod +x "$T/half"
+same "exec of a file that ends too soon" sh -c "$T/half; echo \$?"
+is "... which it does" "$(<"$T/tandem.stdout")" 139
+same "... without a fork" sh -c "exec $T/half"
 
 # Which thread comes first is open; its two lines stay together.
 for flavor in "" -static -static-pie -nopie; do
@@ -39,11 +62,56 @@ n=$(count 1000 10000)
 same "call-children: $n of them, one after the other" "$P/call-children" "$n"
 
 # What is different every time: sane in the leader, the same in all versions (stderr carries a sum of everything).
-lines=22 agree "call-system" sh -c '"$1" 2>&1' sh "$P/call-system"
+lines=24 agree "call-system" sh -c '"$1" 2>&1' sh "$P/call-system"
 is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 lines=1 agree "call-madvise: MADV_FREE takes effect at once" "$P/call-madvise"
+for layout in "" --expose=aslr; do
+    run_options=$layout lines=379 agree "call-shared $layout: processes that share memory" "$P/call-shared"
+    is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+done
 lines=160 agree "call-race: eight threads without a lock" "$P/call-race"
 is "... wrote every line once" "$(sort -u "$T/tandem.stdout" | wc -l)" 160
+
+# Ignored when it began, in the whole run or by a program that executes it.
+(trap '' SEGV TRAP; exec "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -- "$P/call-segv-state" ignored) >"$T/tandem.stdout" 2>&1
+is "call-segv-state, ignored before tandem began" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+same "call-segv-state, ignored by who executes it" sh -c 'trap "" SEGV TRAP; "$1" ignored; exec "$1" ignored' sh "$P/call-segv-state"
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+
+# It finds itself traced already, as under any debugger; natively it would not.
+tandem_run --report="$T/report.json" -- "$P/call-rights" ptrace >"$T/tandem.stdout" 2>"$T/tandem.stderr"
+is "a program that uses ptrace itself: status" "$?" 0
+is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+ok "... agrees" agreed
+like "... the report names the call" "$(report '.refused | tostring')" 'ptrace'
+
+# The leader's timers alone run: a follower that is past the call that set them has none.
+follower_reads() { pid=$(version_pid follower 3 "$run" "$P/call-timers") && [ -n "$pid" ] && [[ $(cat "/proc/$pid/syscall" 2>/dev/null) == "0 0x0 "* ]]; }
+mkfifo "$T/line"
+other_lag
+"$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" -- "$P/call-timers" wait <"$T/line" >"$T/stdout" 2>"$T/tandem.stderr" &
+run=$!
+exec 9>"$T/line"
+if wait_until 20 follower_reads; then
+    leader=$(version_pid leader 3 "$run" "$P/call-timers")
+    is "timers of a leader and of a follower" "$(grep -c ^ID: "/proc/$leader/timers") $(grep -c ^ID: "/proc/$pid/timers")" "1 0"
+else
+    skip "timers of a leader and of a follower" "nobody tells where the follower is"
+fi
+echo >&9
+exec 9>&-
+wait "$run"
+is "... status" "$?" 0
+ok "... agrees" agreed
+rm "$T/line"
+
+# Much of everything. What no lag of a second can fill is the stream.
+run_options=--ring=1G
+for what in files threads bytes; do
+    same_sh "call-many $what" "exec $P/call-many $what 2>/dev/null"
+    is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
+done
+run_options=
 
 # Unknown to every table: executed, named. What the kernel does not know either has put nothing out; what it knows stops
 # the follower.
@@ -54,6 +122,17 @@ ok "... output as natively" cmp -s "$T/native.stdout" "$T/tandem.stdout"
 is "... one call stops the follower, the one that the kernel knows" \
     "$(report '[.divergences[] | .kind, .leader.call] | join(" ")')" "unsupported sysfs"
 ok "... the report names the unknown ones" test "$(report '.unknown | length')" -gt 0
+if "$P/call-unknown" ioctl >"$T/native.stdout"; then
+    tandem_run --report="$T/report.json" -- "$P/call-unknown" ioctl >"$T/tandem.stdout" 2>/dev/null
+    is "an unknown ioctl that does something: status" "$?" 0
+    ok "... output as natively" cmp -s "$T/native.stdout" "$T/tandem.stdout"
+    is "... it stops the follower" "$(report '[.divergences[] | .kind, .leader.call] | join(" ")')" "unsupported ioctl"
+    like "... the report names it" "$(report '.unknown | tostring')" 'ioctl\(.*0x8946'
+else
+    for what in "an unknown ioctl that does something: status" "... output as natively" "... it stops the follower" "... the report names it"; do
+        skip "$what" "this kernel has none for lo"
+    done
+fi
 
 # A 32-bit child goes its way unfollowed: its end, and what it writes, are the leader's. The program is a header and
 # write(1, "32\n", 3); exit(7).

@@ -44,6 +44,32 @@ refused "a program for another machine" 126 'elf-arm' run -- "$T/elf-arm"
 refused "garbage behind the magic" 126 'garbage' run -- "$T/garbage"
 refused "a truncated program" 126 'elf-short' run -- "$T/elf-short"
 refused "an empty file" 126 'empty' run -- "$T/empty"
+head -c 6000 "$P/show-pid" >"$T/half"; chmod +x "$T/half"
+refused "a program without its second half" 126 'half' run -- "$T/half"
+
+# While there is no program yet signals are for tandem itself: here the kernel waits for the holder of a lease.
+cp /bin/true "$T/leased"
+python3 -c 'import fcntl, os, signal, sys, time
+signal.signal(signal.SIGIO, lambda *_: open(sys.argv[1] + ".broken", "w"))
+fd = os.open(sys.argv[1], os.O_RDWR)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+open(sys.argv[1] + ".held", "w")
+end = time.time() + 60
+while time.time() < end: time.sleep(1)' "$T/leased" &
+holder=$!
+wait_until 20 test -e "$T/leased.held"
+for sig in TERM HUP; do
+    "$TANDEM" run -- "$T/leased" 2>"$T/stderr" &
+    pid=$!
+    wait_until 20 test -e "$T/leased.broken"
+    sleep 0.5
+    kill -$sig $pid
+    { timeout 10 tail --pid=$pid -f /dev/null; } 2>/dev/null
+    wait $pid 2>/dev/null
+    is "SIG$sig before the program runs" "$?" $((128 + $(kill -l $sig)))
+done
+kill $holder
+wait $holder 2>/dev/null
 
 refused "no program" 125 '' run
 refused "no program after --" 125 '' run --
@@ -57,6 +83,8 @@ refused "an unknown source" 125 'nonsense' run --expose=nonsense -- true
 refused "--start=main without a main" 125 'no symbol main' run --start=main -- /bin/true
 refused "one unknown source of two" 125 'nonsense' run --expose=pid,nonsense -- true
 refused "no source" 125 '' run --expose= -- true
+refused "an unknown order of threads" 125 'parallel' run --threads=parallel -- true
+refused "a seed that is none" 125 'dice' run --chaos=dice -- true
 refused "an unknown engine" 125 'magic' run --engine=magic -- true
 refused "a ring of nothing" 125 'ring' run --ring=0 -- true
 refused "a ring of words" 125 'ring' run --ring=large -- true

@@ -49,6 +49,22 @@ same_as "threads" "$P/call-exec"
 same_as "memory" "$P/call-memory"
 same_as "signals" "$P/call-signal"
 
+# A program with the set-user-ID bit runs, with the rights of who started it: a monitor without privileges may follow no other.
+if [ "$(id -u)" == 0 ]; then
+    cp /usr/bin/id "$T/id"
+    chmod 4755 "$T/id"
+fi
+if [ "$("${as[@]}" "$T/id" -u 2>&1)" == 0 ]; then
+    rm -f "$T/report.json"; : >"$T/report.json"; chmod 666 "$T/report.json"
+    is "a set-user-ID program gains nothing" \
+        "$("${as[@]}" "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} --report="$T/report.json" -- sh -c '"$1" -u; exec "$1" -u' sh "$T/id" 2>&1 | sort -u)" \
+        "$("${as[@]}" id -u)"
+    ok "... its versions agree" agreed
+else
+    skip "a set-user-ID program gains nothing" "there is none to be had"
+    skip "... its versions agree" "there is none to be had"
+fi
+
 # The kernel shows the memory of such a program to nobody but root: there is nothing to follow it with.
 if [ "$(id -u)" == 0 ]; then
     cp "$P/ticker" "$T/unreadable"

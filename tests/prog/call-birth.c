@@ -1,5 +1,6 @@
 /* call-birth.c - checklist 3 and 4: every way to make a process. */
 #include "expect.h"
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <spawn.h>
@@ -43,6 +44,41 @@ static void vforks(void)
     expect("vfork and exec: status", wait_status(pid), 9);
 }
 
+/* Until the child has gone its own way its parent sleeps, and the child is on its stack. */
+static void parent_sleeps(void)
+{
+    volatile int mine = 1, order = 0;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        sleep_ms(60);
+        mine = 6;
+        order = order * 10 + 1;
+        _exit(0);
+    }
+    order = order * 10 + 2;
+    expect("vfork: who comes first", order, 12);
+    expect("the child's store in its parent's frame", mine, 6);
+    expect("status", wait_status(pid), 0);
+    order = 0;
+    pid = vfork();
+    if (pid == 0) {
+        sleep_ms(60);
+        order = order * 10 + 1;
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(127);
+    }
+    order = order * 10 + 2;
+    expect("vfork and exec: who comes first", order, 12);
+    expect("status", wait_status(pid), 0);
+    pid = vfork();
+    if (pid == 0) {
+        order = 5;
+        raise(SIGKILL);
+    }
+    expect("a child of vfork that is killed", order, 5);
+    expect("status", wait_status(pid), 128 + SIGKILL);
+}
+
 static void spawns(void)
 {
     extern char **environ;
@@ -84,6 +120,12 @@ static void clones(void)
     if (pid == 0)
         _exit(14);
     expect("clone with CLONE_UNTRACED: status", wait_status(pid), 14);
+    struct clone_args untraced = { .flags = CLONE_UNTRACED, .exit_signal = SIGCHLD };
+    pid = syscall(SYS_clone3, &untraced, sizeof untraced);
+    if (pid == 0)
+        _exit(23);
+    expect("clone3 with CLONE_UNTRACED: status", wait_status(pid), 23);
+    expect("its flags are what they were", untraced.flags, CLONE_UNTRACED);
     /* The top bit of an int, extended: the kernel looks at 32 bits. */
     struct sigaction sa = { .sa_handler = on_usr1 };
     sigaction(SIGUSR1, &sa, NULL);
@@ -168,6 +210,38 @@ static void clones_vm(void)
     expect("its store shows", shared, 99);
 }
 
+static volatile int cleared_word;
+
+/* The kernel clears the word when the child is gone, and wakes who waits there. */
+static void clears_word(void)
+{
+    size_t size = 65536;
+    char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    for (int i = 0; i < 20; i++) {
+        cleared_word = -1;
+        pid_t pid = clone(in_shared_memory, stack + size, CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, NULL,
+                          NULL, NULL, (void *)&cleared_word);
+        int word;
+        while ((word = cleared_word) != 0)
+            syscall(SYS_futex, &cleared_word, FUTEX_WAIT, word, NULL, NULL, 0);
+        int status = wait_status(pid);
+        if (i == 19 || status != 18) {
+            expect("CLONE_CHILD_CLEARTID: the word", cleared_word, 0);
+            expect("status", status, 18);
+        }
+    }
+    /* A word that was named later; where nobody shares the memory it is not touched. */
+    cleared_word = 7;
+    pid_t pid = fork();
+    if (pid == 0) {
+        expect("set_tid_address", syscall(SYS_set_tid_address, &cleared_word) == getpid(), 1);
+        _exit(22);
+    }
+    expect("status", wait_status(pid), 22);
+    expect("the parent's word", cleared_word, 7);
+    munmap(stack, size);
+}
+
 /* CLONE_PARENT: the grandchild is our child. */
 static void siblings(void)
 {
@@ -210,10 +284,12 @@ int main(void)
 {
     forks();
     vforks();
+    parent_sleeps();
     spawns();
     clones();
     clones3();
     clones_vm();
+    clears_word();
     siblings();
     orphans();
     int st;

@@ -7,7 +7,7 @@
 
 static void us(long n)
 {
-    struct timespec t = { 0, n * 1000 };
+    struct timespec t = { n / 1000000, n % 1000000 * 1000 };
     nanosleep(&t, NULL);
 }
 

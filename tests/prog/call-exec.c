@@ -1,5 +1,6 @@
 /* call-exec.c - checklist 5 and 23: exec, exec from a thread that is not the first, exit_group with threads at work, scripts. */
 #include "expect.h"
+#include <dirent.h>
 #include <sys/prctl.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -8,7 +9,9 @@ static const char *self;
 
 static void *execs(void *arg)
 {
-    execl(self, self, "after", (char *)NULL);
+    char pid[16];
+    sprintf(pid, "%d", getpid());
+    execl(self, self, "after", pid, (char *)NULL);
     return arg;
 }
 
@@ -107,6 +110,17 @@ static void dumpable(void)
     expect("PR_SET_DUMPABLE", prctl(PR_SET_DUMPABLE, 1), 0);
 }
 
+/* How many threads this process has. */
+static int threads(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    int n = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
 int main(int argc, char **argv)
 {
     self = argv[0];
@@ -114,6 +128,8 @@ int main(int argc, char **argv)
         return 30 + prctl(PR_GET_DUMPABLE);
     if (argc > 1) {
         printf("%s: pid is tid: %d\n", argv[1], getpid() == gettid());
+        printf("the parent's child is still this one: %d\n", argc > 2 ? atoi(argv[2]) == getpid() : -1);
+        printf("threads: %d\n", threads());
         return 25;
     }
     expect("exec from a thread", in_child(execs, 0), 25);

@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/sem.h>
+#include <sys/syscall.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 static volatile int hits;
 
@@ -185,11 +188,13 @@ static void whole_writes(void)
     for (int i = 0; i < SIZE; i++)
         big[i] = i % 251;
     signal(SIGUSR1, SIG_IGN);
-    for (int sock = 0; sock < 2; sock++) {
-        expect("a pipe, or sockets", sock ? socketpair(AF_UNIX, SOCK_STREAM, 0, p) : pipe(p), 0);
+    for (int how = 0; how < 3; how++) {
+        struct iovec v[4] = { { big, 0 }, { big, 300 }, { big + 300, 500000 }, { big + 500300, SIZE - 500300 } };
+        expect("a pipe, or sockets", how == 1 ? socketpair(AF_UNIX, SOCK_STREAM, 0, p) : pipe(p), 0);
         pid_t pid = slow_reader(p, SIZE, 4);
         close(p[0]);
-        expect("write while ignored signals come", sock ? send(p[1], big, SIZE, 0) : write(p[1], big, SIZE), SIZE);
+        expect("write while ignored signals come", how == 0 ? write(p[1], big, SIZE) : how == 1 ? send(p[1], big, SIZE, 0) :
+               writev(p[1], v, 4), SIZE);
         close(p[1]);
         expect("all arrives once", wait_status(pid), 0);
     }
@@ -203,6 +208,44 @@ static void whole_writes(void)
     close(p[1]);
     expect("what was written arrives", wait_status(pid), 0);
     free(big);
+}
+
+/* Nor does it begin a time-out anew. */
+static void timeouts(void)
+{
+    struct timespec limit = { 0, 300000000 };
+    struct sembuf op = { 0, -1, 0 };
+    struct epoll_event ev;
+    sigset_t set;
+    int ep = epoll_create1(0), sem = semget(IPC_PRIVATE, 1, 0600), ret = 0;
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        for (;;) {
+            sleep_ms(100);
+            if (getppid() != parent || kill(parent, SIGWINCH))
+                _exit(0);
+        }
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    expect("a semaphore", sem >= 0, 1);
+    for (int how = 0; how < 4; how++) {
+        struct timespec a, b;
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        switch (how) {
+        case 0: ret = syscall(SYS_rt_sigtimedwait, &set, NULL, &limit, 8); break;
+        case 1: ret = semtimedop(sem, &op, 1, &limit); break;
+        case 2: ret = syscall(SYS_epoll_pwait2, ep, &ev, 1, &limit, NULL, 0); break;
+        case 3: ret = epoll_wait(ep, &ev, 1, 300); break;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        long ms = (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
+        expect("a time-out while ignored signals come", how < 2 ? ret == -1 && errno == EAGAIN : ret == 0, 1);
+        expect("... is as long as it was to be", ms >= 299 && ms < 1500, 1);
+        expect("... is what it was", limit.tv_sec * 1000000000 + limit.tv_nsec, 300000000);
+    }
+    semctl(sem, 0, IPC_RMID);
+    kill(pid, SIGKILL);
+    wait_status(pid);
 }
 
 static int through[2];
@@ -259,6 +302,39 @@ static void threads_ignore(void)
     free(big);
 }
 
+static pthread_mutex_t heir;
+static volatile pid_t waiter;
+
+static void *inherits(void *arg)
+{
+    waiter = syscall(SYS_gettid);
+    pthread_mutex_lock(&heir);
+    pthread_mutex_unlock(&heir);
+    return arg;
+}
+
+/* The kernel makes a call for a lock again that has changed hands meanwhile, and tells of it in the lock's word. */
+static void locks_again(void)
+{
+    pthread_mutexattr_t attr;
+    pthread_t t;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+    pthread_mutex_init(&heir, &attr);
+    pthread_mutex_lock(&heir);
+    pthread_create(&t, NULL, inherits, NULL);
+    sleep_ms(20);
+    expect("who waits is signalled", syscall(SYS_tgkill, getpid(), waiter, SIGWINCH), 0);
+    for (volatile int i = 0; i < 300000; i++)
+        ;
+    pthread_mutex_unlock(&heir);
+    pthread_mutex_lock(&heir);
+    sleep_ms(20);
+    expect("unlock", pthread_mutex_unlock(&heir), 0);
+    expect("join", pthread_join(t, NULL), 0);
+    expect("lock", pthread_mutex_trylock(&heir), 0);
+}
+
 int main(void)
 {
     int p[2];
@@ -270,6 +346,8 @@ int main(void)
     stop_and_go(p);
     ignored(p);
     whole_writes();
+    timeouts();
     threads_ignore();
+    locks_again();
     return done();
 }

@@ -31,6 +31,7 @@ int main(void)
     cpu_set_t cpus;
     unsigned cpu, node;
     char random[64];
+    memset(&tms, 0x5a, sizeof tms); /* what comes in may be nothing but zeros */
     expect("getrusage", getrusage(RUSAGE_SELF, &ru), 0);
     add(&ru, sizeof ru);
     expect("getrusage of children", getrusage(RUSAGE_CHILDREN, &ru), 0);
@@ -53,6 +54,13 @@ int main(void)
     expect("getrandom", getrandom(random, sizeof random, 0), sizeof random);
     add(random, sizeof random);
     expect("membarrier", syscall(SYS_membarrier, 0, 0, 0) >= 0, 1);
+    expect_error("... private, before it is registered", syscall(SYS_membarrier, 8, 0, 0), EPERM);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int registered = syscall(SYS_membarrier, 16, 0, 0);
+        _exit(registered == 0 && syscall(SYS_membarrier, 8, 0, 0) == 0 ? 3 : 4);
+    }
+    expect("... registered, and made", wait_status(pid), 3);
     struct itimerspec its = { .it_value = { 0, 20000000 } };
     int tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     expect("timerfd_settime", timerfd_settime(tfd, 0, &its, NULL), 0);

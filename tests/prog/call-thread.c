@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -164,6 +165,49 @@ static void signals(void)
     expect("its handler ran in that thread", in_thread, 1);
 }
 
+static atomic_int computed;
+
+static void *waits_for_turns(void *arg)
+{
+    while (!computed)
+        sleep_ms(5);
+    return arg;
+}
+
+/* The first thread has ended. */
+static void *goes_on(void *arg)
+{
+    struct timespec from, now;
+    volatile unsigned long steps = 0;
+    sleep_ms(20);
+    int fd = open("/proc/thread-self/exe", O_RDONLY); /* of the process it is gone */
+    char *at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (at == MAP_FAILED || memcmp(at, "\177ELF", 4))
+        _exit(1);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    do {
+        for (int i = 0; i < 40000000; i++)
+            steps = steps * 31 + i;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < 100);
+    computed = 1;
+    exit(steps == 0);
+    return arg;
+}
+
+static void first_ends(void)
+{
+    pthread_t t;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_create(&t, NULL, waits_for_turns, NULL);
+        pthread_create(&t, NULL, goes_on, NULL);
+        pthread_exit(NULL);
+    }
+    expect("others go on without the first thread", wait_status(pid), 0);
+}
+
 int main(void)
 {
     ping_pong();
@@ -172,5 +216,6 @@ int main(void)
     robusts();
     inherits();
     signals();
+    first_ends();
     return done();
 }

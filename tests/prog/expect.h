@@ -6,6 +6,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +19,28 @@
 #include <unistd.h>
 
 static int surprises;
+
+/* With TEST_THREAD in its environment a program has a second thread, which does nothing: so its calls are those of a
+ * process whose tasks take turns. */
+static void *idle(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
+__attribute__((constructor)) static void with_thread(void)
+{
+    pthread_t t;
+    sigset_t all, old;
+    if (!getenv("TEST_THREAD"))
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    if (pthread_create(&t, NULL, idle, NULL))
+        abort();
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
 
 /* One line: what was done, what came out; and what should have. */
 static inline void expect(const char *what, long got, long want)

@@ -3,11 +3,13 @@
  *   port              print a TCP port that is free on loopback
  *   bind PORT         take the port, without SO_REUSEADDR
  *   fin PORT          accept one connection, read it to its end, print what came
+ *   share FILE MS     map FILE, shared and writable, and sleep
  *   watch FILE        print the inotify events of FILE, one a line, until SIGTERM */
 #include "expect.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 static int bound(int port, struct sockaddr_in *sa)
@@ -35,6 +37,19 @@ static int fin(int port)
         fwrite(buf, 1, n, stdout);
     puts(n == 0 ? "end" : strerrorname_np(errno));
     return n != 0;
+}
+
+static int share(const char *file, long ms)
+{
+    int fd = open(file, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || ftruncate(fd, 4096) || mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED) {
+        perror(file);
+        return 1;
+    }
+    puts("mapped");
+    fflush(stdout);
+    sleep_ms(ms);
+    return 0;
 }
 
 static const char *const names[] = { "ACCESS", "MODIFY", "ATTRIB", "CLOSE_WRITE", "CLOSE_NOWRITE", "OPEN", "MOVED_FROM", "MOVED_TO",
@@ -79,6 +94,8 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in sa;
     socklen_t len = sizeof sa;
+    if (argc == 4 && !strcmp(argv[1], "share"))
+        return share(argv[2], atol(argv[3]));
     if (argc == 2 && !strcmp(argv[1], "port")) {
         getsockname(bound(0, &sa), (void *)&sa, &len);
         printf("%d\n", ntohs(sa.sin_port));

@@ -1,6 +1,7 @@
 /* parting.c - two builds that part in the way that the argument names: -DSIDE=0 is the leader's, -DSIDE=1 the follower's.
  * Every way has a function of its own, and the line that parts is marked. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +67,18 @@ static void another_signal(void)
     kill(getpid(), SIDE ? SIGUSR1 : SIGUSR2); /* signal */
 }
 
+static void *waits_in_vain(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
 static void hang(void)
 {
+    pthread_t t;
+    pthread_create(&t, NULL, waits_in_vain, NULL);
+    usleep(50000); /* until it does */
     if (SIDE == 1)
         for (volatile unsigned long i = 0;; i++) /* hang */
             ;

@@ -56,5 +56,42 @@ for name in $(grep -oE '\b(EV|EVF|PART|PARTF)_[A-Z0-9]+' src/abi/event.h | grep 
 done
 is_empty "doc/event-format.md knows every event, flag and part" "$missing"
 
+# tests/CHECKLIST.md: items 1 to 25, each with a line at least; scripts and programs exist, functions and names of tests are in a
+# file that the same line names.
+is_empty "tests/CHECKLIST.md names tests that are there" "$(awk '
+    function bad(what) { print "line " FNR ": " what }
+    function known(file, line) { if (file in text) return 1
+        text[file] = ""; if ((getline line <file) < 0) { delete text[file]; return 0 }
+        do text[file] = text[file] line "\n"; while ((getline line <file) > 0); return 1 }
+    function in_some(pattern, fixed, i) { for (i = 1; i <= nfiles; i++)
+        if (fixed ? index(text[files[i]], pattern) : text[files[i]] ~ pattern) return 1; return 0 }
+    /^## / { if (item && !rows) bad("item " item " has no line"); if ($2 != ++item ".") bad("item " item " expected"); rows = 0 }
+    /^\| / && !/^\| (what|---) / && item {
+        n = split($0, cell, " \\| "); rows++; where = cell[n]; nfiles = ntext = 0
+        if (n < 2 || where !~ /`[^`]+`/) bad("names no test")
+        runs_alone = 1
+        while (match(where, /`[^`]+`|"[^"]+"/)) {
+            word = substr(where, RSTART + 1, RLENGTH - 2); quoted = substr(where, RSTART, 1) == "\""
+            where = substr(where, RSTART + RLENGTH)
+            if (quoted || word ~ /\(\)$/) { texts[++ntext] = word; continue }
+            file = word ~ /\.(t|c)$/ ? "tests/" word : "tests/prog/" word ".c"
+            if (known(file)) files[++nfiles] = file
+            else if (word == "nproc") texts[++ntext] = word
+            else bad("there is no " file)
+        }
+        for (i = 1; i <= ntext; i++)
+            if (texts[i] ~ /\(\)$/) { name = substr(texts[i], 1, length(texts[i]) - 2)
+                if (!in_some("(^|\n)[a-z][^\n;]*[ *]" name "\\([^\n;]*\\)\n\\{", 0)) bad("no function " texts[i]) }
+            else if (!in_some(texts[i], 1)) bad("no test \"" texts[i] "\"")
+    }
+    END { if (item != 25) bad("items end at " item); if (!rows) bad("item " item " has no line") }' tests/CHECKLIST.md 2>&1)"
+
+# A program that no script names is not run.
+missing=
+for program in $(grep -oE '`(call|race|sig|show|point)-[a-z0-9-]+`' tests/CHECKLIST.md | tr -d '`' | sort -u); do
+    grep -qE -- "(^|[^a-z-])$program([^a-z-]|\$|$)" tests/*.t || [[ $program == point-* ]] || missing+="$program "
+done
+is_empty "... and each program is run by a script" "$missing"
+
 echo "1..$n"
 exit $failed
