@@ -5,7 +5,8 @@
 #   make check        install what is missing, build, run the whole suite (TAP, under prove)
 #   make soak         the same with the long counts
 #   make install      into $(DESTDIR)$(PREFIX)
-#   make bench-ptrace compare with strace: prints a table (RUNS=7)
+#   make bench-ptrace compare with strace, programs and servers: prints tables (RUNS=7, ONLY=redis,nginx)
+#   make soak-redis   redis with a follower under load: nothing may go wrong or grow (MINUTES=10)
 #   make fuzz         the fuzzers alone, for longer (FUZZ_ROUNDS=2000000)
 #   make clean
 #
@@ -64,7 +65,7 @@ demo:
 	tools/demo $(B)/tandem
 
 SUITE   := TANDEM=$(CURDIR)/$(B)/tandem TANDEM_UNITS=$(CURDIR)/$(B)/unit \
-           $(if $(SANITIZE),ASAN_OPTIONS=detect_leaks=0 TANDEM_TEST_SCALE=4) tests/run
+           $(if $(SANITIZE),ASAN_OPTIONS=detect_leaks=0:handle_segv=0:disable_coredump=0 TANDEM_TEST_SCALE=4) tests/run
 
 check:
 	tools/install-deps --tests
@@ -80,7 +81,12 @@ fuzz: units
 bench-ptrace:
 	tools/install-deps --bench
 	$(MAKE) all
-	tools/bench-ptrace --runs $(or $(RUNS),7) $(B)/tandem
+	tools/bench-ptrace --runs $(or $(RUNS),7) $(if $(ONLY),--only $(ONLY)) $(B)/tandem
+
+soak-redis:
+	tools/install-deps --bench
+	$(MAKE) all
+	tools/soak-redis --minutes $(or $(MINUTES),10) $(B)/tandem
 
 install: all
 	install -D -m 755 $(B)/tandem $(DESTDIR)$(PREFIX)/bin/tandem
@@ -90,5 +96,5 @@ install: all
 clean:
 	rm -rf build build-san build-clang build-san-clang
 
-.PHONY: all units demo check soak fuzz bench-ptrace install clean
+.PHONY: all units demo check soak fuzz bench-ptrace soak-redis install clean
 -include $(OBJ:.o=.d) $(UNITS:=.d)
