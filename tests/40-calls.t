@@ -49,6 +49,7 @@ chmod +x "$T/half"
 same "exec of a file that ends too soon" sh -c "$T/half; echo \$?"
 is "... which it does" "$(<"$T/tandem.stdout")" 139
 same "... without a fork" sh -c "exec $T/half"
+agree_times 10 "... and nothing runs before it is dead" sh -c "exec 2>/dev/null; $T/half; echo \$?"
 
 # Which thread comes first is open; its two lines stay together.
 for flavor in "" -static -static-pie -nopie; do

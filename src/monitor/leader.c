@@ -30,11 +30,6 @@
 
 /* ---- calls ---- */
 
-static bool is_exec(uint32_t nr)
-{
-	return nr == SYS_execve || nr == SYS_execveat;
-}
-
 static void call_begin(struct task *t, const struct __ptrace_syscall_info *info)
 {
 	t->nr = info->seccomp.nr;
@@ -110,7 +105,7 @@ static bool untrap_for_exec(struct monitor *m, struct task *t)
 {
 	char path[4200];
 
-	if (!is_exec(t->nr) || t->untrapped || t->call_flags & EVF_INT80)
+	if (!lead_is_exec(t->nr) || t->untrapped || t->call_flags & EVF_INT80)
 		return false;
 	if (!call_path(t, t->nr == SYS_execveat, path, sizeof(path)) || !faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) ||
 	    errno != EACCES || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) || trap_rdtsc(m, t, false))
@@ -170,7 +165,7 @@ static void call_prepare(struct monitor *m, struct task *t)
 	copier_before_call(t);
 	lead_note_memory_call(t);
 	if (!t->in_captured &&
-	    (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || is_exec(t->nr) || lead_makes_task(t->nr)))
+	    (row_needs_entry(t->row) || row_overlaps(t->row, t->args) || lead_is_exec(t->nr) || lead_makes_task(t->nr)))
 		capture_in(m, t);
 	if (lead_makes_task(t->nr))
 		shield_clone_leader(m, t);
@@ -229,7 +224,7 @@ static void make_call(struct monitor *m, struct task *t, const struct __ptrace_s
 		return;
 	call_prepare(m, t);
 	lead_move_outputs(t);
-	if (t->row->who & NORET && !is_exec(t->nr) && t->nr != SYS_rt_sigreturn) {
+	if (t->row->who & NORET && !lead_is_exec(t->nr) && t->nr != SYS_rt_sigreturn) {
 		/* exit, exit_group: there is no other side. */
 		task_regs(t);
 		publish_call(m, t, EV_CALL, 0, EVF_RUNS);
@@ -482,7 +477,7 @@ void lead_handle_stop(struct monitor *m, struct task *t, int status)
 static struct task *taker_over(struct monitor *m, const struct task *first)
 {
 	for (struct task *t = NULL; (t = task_next(m, t));)
-		if (t != first && t->p == first->p && t->phase == LEAD_CALL && is_exec(t->nr) && !t->dying &&
+		if (t != first && t->p == first->p && t->phase == LEAD_CALL && lead_is_exec(t->nr) && !t->dying &&
 		    !proc_stat(t->tid, PROC_STATE))
 			return t;
 	return NULL;

@@ -23,6 +23,10 @@ bool lead_publish_sleeper(struct monitor *m, struct task *t);
 
 /* An exec has left t->left_mm, and its event is out: who shares that may go on. */
 void lead_leave_mm(struct monitor *m, struct task *t);
+static inline bool lead_is_exec(uint32_t nr)
+{
+	return nr == SYS_execve || nr == SYS_execveat;
+}
 static inline bool lead_makes_task(uint32_t nr)
 {
 	return nr == SYS_clone || nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone3;

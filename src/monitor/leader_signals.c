@@ -95,21 +95,6 @@ void lead_deliver_before_call(struct monitor *m, struct task *t, const siginfo_t
 	lead_deliver_at_call(m, t, info, 0, -513);
 }
 
-/* An exec of a file that ends too soon fails when the old image is gone: the kernel ends the task with a signal that no
- * instruction has raised. */
-static bool has_lost_its_image(struct task *t, const siginfo_t *info)
-{
-	char byte;
-	struct iovec to = {&byte, 1}, from;
-
-	if ((t->nr != SYS_execve && t->nr != SYS_execveat) || info->si_signo != SIGSEGV || info->si_code != SI_KERNEL ||
-	    task_regs(t))
-		return false;
-	/* Not through the file of its memory, which is that of the old one. */
-	from = (struct iovec){(void *)t->regs.rip, 1};
-	return process_vm_readv(t->tid, &to, 1, &from, 1, 0) != 1;
-}
-
 static void on_fault(struct monitor *m, struct task *t, const siginfo_t *info)
 {
 	struct sig_state s;
@@ -383,7 +368,7 @@ void lead_on_signal(struct monitor *m, struct task *t, int sig)
 	}
 	if (shield_insn_trap(m, t, &info))
 		return;
-	if (signal_is_fault(&info) && !has_lost_its_image(t, &info)) {
+	if (signal_is_fault(&info) && !(lead_is_exec(t->nr) && t->awaits_signal)) {
 		on_fault(m, t, &info);
 		return;
 	}
@@ -413,6 +398,20 @@ void lead_reissue(struct task *t)
 	task_resume(t, PTRACE_CONT, 0);
 }
 
+/* An exec of a file that ends too soon fails when the old image is gone: there is nothing that its error could be returned
+ * to, and the kernel ends the task with a signal that no instruction has raised. */
+static bool lost_image(const struct task *t)
+{
+	struct __ptrace_peeksiginfo_args which = {.nr = 8};
+	siginfo_t info[8];
+	long n = ptrace(PTRACE_PEEKSIGINFO, t->tid, &which, info);
+
+	for (long i = 0; i < n; i++)
+		if (info[i].si_signo == SIGSEGV && info[i].si_code == SI_KERNEL)
+			return true;
+	return false;
+}
+
 /* Whether a signal will be delivered on the way out of the call that just returned: only then may
  * followers not run on from here. Looked up only where it is likely, since a look costs 20 µs. */
 bool lead_signal_follows(struct task *t, int64_t result)
@@ -420,6 +419,8 @@ bool lead_signal_follows(struct task *t, int64_t result)
 	struct sig_state s;
 
 	switch (t->nr) {
+	case SYS_execve: case SYS_execveat:
+		return lost_image(t);
 	case SYS_kill: case SYS_tkill: case SYS_tgkill: case SYS_rt_sigqueueinfo:
 	case SYS_rt_tgsigqueueinfo: case SYS_pidfd_send_signal: case SYS_rt_sigprocmask:
 	case SYS_rt_sigreturn: case SYS_timer_settime: case SYS_setitimer: case SYS_mq_timedsend:
