@@ -119,4 +119,15 @@ tandem_run --expose=cpuid -n 1 -- true
 is "... and nothing is patched when it is exposed" "$?" 0
 unset TANDEM_NO_CPUID_FAULTING
 
+# Virtual machines on which rdtsc does not trap, whatever the kernel is told: likewise.
+export TANDEM_NO_TSC_TRAPS=1
+for flavor in "" -static -static-pie -nopie; do
+    lines=1 agree "rdtsc by patches$flavor" "$P/show-tsc$flavor"
+    beside "rdtsc by patches$flavor" "show-tsc$flavor"
+done
+lines=1 agree "rdtscp by patches" "$P/show-tscp"
+tandem_run --report="$T/report.json" --expose=tsc -- "$P/show-tsc" >/dev/null 2>&1
+is "... exposed: the divergence" "$(report '.divergences[].follower.call')" write
+unset TANDEM_NO_TSC_TRAPS
+
 done_testing

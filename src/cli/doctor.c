@@ -215,8 +215,7 @@ static void ask_tsc(struct answer *a)
 	if (!err)
 		say(a, GOOD, "rdtsc can be made to trap");
 	else
-		say(a, LESS, "%s; rdtsc will differ between versions, and those that use it may diverge",
-		    why(err));
+		say(a, LESS, "%s; rdtsc sites are found by scan and patched instead, but not in code made at run time", why(err));
 }
 
 static void ask_cpuid(struct answer *a)

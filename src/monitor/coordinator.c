@@ -217,7 +217,7 @@ static struct monitor *the_monitor;
 static void trap_as_the_version(struct monitor *m)
 {
 #ifndef TANDEM_SANITIZE
-	if (!(m->cfg->exposed & SRC_TSC))
+	if (!(m->cfg->exposed & SRC_TSC) && m->tsc_traps)
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 	if (!(m->cfg->exposed & SRC_CPUID) && m->cpuid_faults)
 		syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0);
@@ -249,6 +249,7 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	m->consumer = c->v[version].consumer;
 	m->notes = c->notes[1];
 	m->sink_slot = c->slot;
+	m->tsc_traps = cpu_traps_rdtsc();
 	m->cpuid_faults = cpu_has_cpuid_faulting();
 	the_monitor = m;
 	monitor_pin(m);

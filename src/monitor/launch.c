@@ -90,7 +90,7 @@ static _Noreturn void child_main(struct monitor *m, int gate, int error)
 	}
 	restore_signals(m->cfg);
 	restore_limits(m->cfg);
-	if (!(m->cfg->exposed & SRC_TSC))
+	if (!(m->cfg->exposed & SRC_TSC) && m->tsc_traps)
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 	f.err = install_filter();
 	if (f.err) {

@@ -94,7 +94,7 @@ static int trap_rdtsc(struct monitor *m, struct task *t, bool on)
 {
 	int64_t ret;
 
-	if (m->cfg->exposed & SRC_TSC)
+	if (m->cfg->exposed & SRC_TSC || !m->tsc_traps)
 		return 0;
 	return remote_call(m, t, t->call_ip - 2, &ret, SYS_prctl, PR_SET_TSC, on ? PR_TSC_SIGSEGV : PR_TSC_ENABLE, 0, 0, 0, 0);
 }

@@ -91,7 +91,8 @@ struct monitor {
 	int ntasks;            /* not dead */
 	struct process *root;
 	int root_status;
-	bool cpuid_faults;     /* the kernel can make cpuid trap */
+	bool tsc_traps;        /* the kernel can make rdtsc trap... */
+	bool cpuid_faults;     /* ... and cpuid */
 	uint64_t start_at;     /* breakpoint where matching starts; 0: none */
 	uint8_t start_byte;    /* what it replaced */
 	int exec_error;        /* pipe: why the root could not be executed */

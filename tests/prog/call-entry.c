@@ -22,9 +22,25 @@ static void by_hand(void)
     expect("syscall open", raw(SYS_close, raw(SYS_open, (long)"/dev/null", O_RDONLY, (long)text), 0, 0), 0);
 }
 
+/* Some kernels have this door no more, and some virtual machines never had it: a child tries. */
+static int has_int80(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        long ret;
+        __asm__ volatile("int $0x80" : "=a"(ret) : "a"(20) : "r8", "r9", "r10", "r11", "memory");
+        _exit(0);
+    }
+    return wait_status(pid) == 0;
+}
+
 static void int80(void)
 {
     long ret;
+    if (!has_int80()) {
+        puts("int 0x80: none here");
+        return;
+    }
     __asm__ volatile("int $0x80" : "=a"(ret) : "a"(20) : "r8", "r9", "r10", "r11", "memory");
     expect("int 0x80 getpid", ret == getpid(), 1);
     __asm__ volatile("int $0x80" : "=a"(ret) : "a"(6), "b"(-1) : "r8", "r9", "r10", "r11", "memory");

@@ -402,6 +402,11 @@ static void test_faulting(void)
 	setenv("TANDEM_NO_CPUID_FAULTING", "1", 1);
 	ok(!cpu_has_cpuid_faulting(), "faulting: TANDEM_NO_CPUID_FAULTING=1 says no");
 	unsetenv("TANDEM_NO_CPUID_FAULTING");
+	have = cpu_traps_rdtsc();
+	ok(__builtin_ia32_rdtsc() > 0, "rdtsc: asked whether it traps (%s), and it does not now", have ? "yes" : "no");
+	setenv("TANDEM_NO_TSC_TRAPS", "1", 1);
+	ok(!cpu_traps_rdtsc(), "rdtsc: TANDEM_NO_TSC_TRAPS=1 says no");
+	unsetenv("TANDEM_NO_TSC_TRAPS");
 }
 
 /* ---- scanning ---- */

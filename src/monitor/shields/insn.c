@@ -1,6 +1,8 @@
 /* insn.c - instructions that stand in for calls: recognized, executed, applied. */
 #include "monitor/shields/insn.h"
 
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -300,6 +302,38 @@ static int tsc_read(uint64_t *ret)
 		return -errno;
 	*ret = (uint64_t)hi << 32 | lo;
 	return 0;
+}
+
+static volatile sig_atomic_t tsc_trapped;
+
+/* The instruction runs again, and does not trap then. */
+static void on_tsc_trap(int sig)
+{
+	(void)sig;
+	tsc_trapped = 1;
+	prctl(PR_SET_TSC, PR_TSC_ENABLE);
+}
+
+bool cpu_traps_rdtsc(void)
+{
+	const struct sigaction trap = {.sa_handler = on_tsc_trap};
+	const char *no = getenv("TANDEM_NO_TSC_TRAPS");
+	struct sigaction before;
+	int mode;
+
+	if (no && !strcmp(no, "1"))
+		return false;
+	if (prctl(PR_GET_TSC, &mode))
+		return false;
+	if (mode == PR_TSC_SIGSEGV)
+		return true;
+	tsc_trapped = 0;
+	sigaction(SIGSEGV, &trap, &before);
+	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0)
+		__asm__ volatile("rdtsc" : : : "rax", "rdx");
+	prctl(PR_SET_TSC, PR_TSC_ENABLE);
+	sigaction(SIGSEGV, &before, NULL);
+	return tsc_trapped;
 }
 
 static bool draw(int kind, uint64_t *ret)

@@ -66,6 +66,10 @@ void cpuid_virtual(uint32_t leaf, uint32_t sub, unsigned exposed, uint32_t out[4
  * switches of the trap. */
 void cpuid_prefetch(void);
 
+/* Whether rdtsc traps where the kernel is told so (PR_SET_TSC): on some virtual machines it is told in vain. For the calling
+ * thread, which takes a SIGSEGV of its own. TANDEM_NO_TSC_TRAPS=1 says no. */
+bool cpu_traps_rdtsc(void);
+
 /* Whether the kernel can make cpuid trap (ARCH_SET_CPUID). TANDEM_NO_CPUID_FAULTING=1 says no. */
 bool cpu_has_cpuid_faulting(void);
 

@@ -95,6 +95,8 @@ static unsigned kinds_to_patch(const struct monitor *m, uint64_t len, bool image
 		kinds |= 1u << INSN_RDRAND | 1u << INSN_RDSEED;
 	if (!(exposed & SRC_CPU))
 		kinds |= 1u << INSN_RDPID | 1u << INSN_LSL;
+	if (!(exposed & SRC_TSC) && !m->tsc_traps)
+		kinds |= 1u << INSN_RDTSC | 1u << INSN_RDTSCP;
 	if (!(exposed & SRC_CPUID) && (!m->cpuid_faults || (image && len <= CPUID_MAX)))
 		kinds |= 1u << INSN_CPUID;
 	return kinds;
