@@ -75,6 +75,8 @@ if [ "$(id -u)" == 0 ]; then
     like "... says why" "$out" 'tandem.*unreadable.*read'
     same_as "another program starts it" sh -c '"$1" 3 1; echo $?; (exec "$1" 2 1); date +%Y' sh "$T/unreadable"
     is "... which the report names" "$(jq -r '.unknown | length > 0' "$T/out/report.json")" true
+    is "... without the trap that it must not have" "$("${as[@]}" "$TANDEM" run --expose=tsc -- sh -c '"$1" 3 1; echo $?' sh "$T/unreadable" 2>&1)" \
+        "$("${as[@]}" sh -c '"$1" 3 1; echo $?' sh "$T/unreadable")"
     # It cannot be executed either, which shows late: traps are back then.
     echo "no program" >"$T/unreadable"
     rm -f "$T/report.json"

@@ -90,12 +90,15 @@ static void note_once(struct monitor *m, struct task *t, int kind)
 
 /* ---- programs that may be executed, but not read ---- */
 
+static bool traps_rdtsc(const struct monitor *m)
+{
+	return !(m->cfg->exposed & SRC_TSC) && m->tsc_traps;
+}
+
 static int trap_rdtsc(struct monitor *m, struct task *t, bool on)
 {
 	int64_t ret;
 
-	if (m->cfg->exposed & SRC_TSC || !m->tsc_traps)
-		return 0;
 	return remote_call(m, t, t->call_ip - 2, &ret, SYS_prctl, PR_SET_TSC, on ? PR_TSC_SIGSEGV : PR_TSC_ENABLE, 0, 0, 0, 0);
 }
 
@@ -108,9 +111,13 @@ static bool untrap_for_exec(struct monitor *m, struct task *t)
 	if (!lead_is_exec(t->nr) || t->untrapped || t->call_flags & EVF_INT80)
 		return false;
 	if (!call_path(t, t->nr == SYS_execveat, path, sizeof(path)) || !faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) ||
-	    errno != EACCES || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) || trap_rdtsc(m, t, false))
+	    errno != EACCES || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS))
+		return false;
+	if (traps_rdtsc(m) && trap_rdtsc(m, t, false))
 		return false;
 	t->untrapped = true;
+	if (!traps_rdtsc(m))
+		return false;
 	task_make_again(t, t->call_ip - 2, t->nr);
 	lead_go_user(t);
 	return true;
@@ -120,7 +127,7 @@ static bool untrap_for_exec(struct monitor *m, struct task *t)
 static void retrap(struct monitor *m, struct task *t)
 {
 	t->untrapped = false;
-	if (trap_rdtsc(m, t, true) == 0)
+	if (traps_rdtsc(m) && trap_rdtsc(m, t, true) == 0)
 		task_set_regs(t);
 }
 

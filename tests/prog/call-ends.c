@@ -224,14 +224,31 @@ static void nothing(int sig)
     (void)sig;
 }
 
+static void spend(long rounds)
+{
+    for (volatile long n = 0; n < rounds; n++)
+        ;
+}
+
+/* How many rounds of spend() take `ms` here. */
+static long rounds_of(long ms)
+{
+    struct timespec a, b;
+    const long some = 5000000;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    spend(some);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    return some * (ms * 1000000.0 / ((b.tv_sec - a.tv_sec) * 1e9 + b.tv_nsec - a.tv_nsec));
+}
+
 /* A signal came while it computed, and waits for its next call; then it is stopped for longer than a signal waits. */
 static void stopped_with_a_signal(void)
 {
     signal(SIGUSR1, nothing);
+    long rounds = rounds_of(300);
     pid_t pid = fork();
     if (pid == 0) {
-        for (volatile long n = 0; n < 100000000; n++)
-            ;
+        spend(rounds);
         getppid();
         _exit(9);
     }

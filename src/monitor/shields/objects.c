@@ -424,6 +424,73 @@ static void find_eh_frame(struct scan *s)
 			return;
 }
 
+/* ---- Go ---- */
+
+/* Programs of Go's own linker have no unwind tables, but a table for its runtime (pclntab, from Go 1.18 on as here: src/debug/gosym
+ * of Go describes it). It lies in read-only data, where nothing points to it that survives strip. */
+struct go_table {
+	uint32_t magic;
+	uint8_t zero[2], min_insn, pointer;
+	uint64_t nfunc, nfile, text, names, units, files, pcs, funcs;
+};
+
+static bool is_go_table(const struct scan *s, const struct go_table *g)
+{
+	return (g->magic == 0xfffffff0 || g->magic == 0xfffffff1) && !g->zero[0] && !g->zero[1] && g->min_insn == 1 &&
+	       g->pointer == 8 && g->nfunc && g->nfunc < TABLE_MAX / 8 && g->text >= s->src->vaddr &&
+	       g->text < s->src->vaddr + s->src->len;
+}
+
+/* From each function's start to the next one's. */
+static void spans_from_go_table(struct scan *s, const struct go_table *g, uint64_t at)
+{
+	struct cursor c = { s, at + g->funcs };
+	uint64_t start = g->text + take(&c, 4), next;
+
+	for (uint64_t i = 0; i < g->nfunc; i++, start = next) {
+		take(&c, 4);
+		next = g->text + take(&c, 4);
+		if (c.bad || next < start || next > s->src->vaddr + s->src->len)
+			return;
+		span_add(s, start, next);
+	}
+}
+
+/* Whether a segment of notes says that Go has linked this. */
+static bool is_go_note(struct scan *s, const Elf64_Phdr *ph)
+{
+	char note[16];
+
+	return ph->p_type == PT_NOTE && mem_read(s, ph->p_vaddr + s->src->bias, note, sizeof(note)) &&
+	       !memcmp(note + 12, "Go\0", 4);
+}
+
+static void find_go_table(struct scan *s, uint64_t from, uint64_t len)
+{
+	struct go_table g;
+
+	for (uint64_t at = from; at + sizeof(g) <= from + len; at += 32) {
+		if (!mem_read(s, at, &g, sizeof(g)))
+			return;
+		if (is_go_table(s, &g)) {
+			spans_from_go_table(s, &g, at);
+			return;
+		}
+	}
+}
+
+static void spans_from_go(struct scan *s)
+{
+	bool go = false;
+	Elf64_Phdr ph;
+
+	for (int i = 0; program_header(s, i, &ph); i++)
+		go |= is_go_note(s, &ph);
+	for (int i = 0; go && program_header(s, i, &ph); i++)
+		if (ph.p_type == PT_LOAD && !(ph.p_flags & PF_X))
+			find_go_table(s, ph.p_vaddr + s->src->bias, ph.p_filesz);
+}
+
 static void spans_read(struct scan *s)
 {
 	spans_from_file(s);
@@ -432,6 +499,7 @@ static void spans_read(struct scan *s)
 		find_eh_frame(s);
 	if (!s->nfde)
 		spans_from_eh_frame(s);
+	spans_from_go(s);
 	if (s->nspan)
 		qsort(s->span, s->nspan, sizeof(*s->span), span_order);
 	s->spans_read = true;
