@@ -6,10 +6,12 @@
  *
  * How that can go wrong, and what is done about it:
  *  - The program's memory cannot be written, and the call would have failed and lost nothing. So only memory that is known
- *    to be writable is replaced; a call that fails with EFAULT nevertheless is made again, as the program made it.
+ *    to be writable is replaced; a call that fails with EFAULT or EINVAL nevertheless is made again, as the program made it.
  *  - Vectors and headers of messages lead to buffers: they are copied, and lead to scratch memory.
  *  - A handler sees the registers, and sigreturn makes the call from them: they hold the program's own arguments whenever
  *    the task is not in the call. One that the kernel restarts by itself is given the scratch memory again.
+ *  - Of an array that the call also reads, the kernel writes some fields only (poll's revents), and another thread may have
+ *    changed the others meanwhile: only those land.
  *  - It is memory of the leader's alone: points leave it out. A program that maps something over it has mapped over what it
  *    cannot have known of (SCRATCH_AT).
  *  - The place itself matters: the word of a futex with priority inheritance, in which the kernel tells that somebody
@@ -84,7 +86,7 @@ static bool within(const struct buf *spans, uint64_t addr, uint64_t len)
 	const struct span *s = (const struct span *)spans->at;
 
 	for (size_t i = 0; i < spans->len / sizeof(*s); i++)
-		if (s[i].start <= addr && addr + len <= s[i].end)
+		if (s[i].start <= addr && addr < s[i].end && len <= s[i].end - addr)
 			return true;
 	return false;
 }
@@ -307,19 +309,45 @@ void lead_move_again(struct task *t)
 
 /* ---- and back ---- */
 
+static void land_bytes(struct task *t, uint64_t from, uint64_t to, uint64_t len)
+{
+	char *bytes = xmalloc(len);
+
+	if (guest_read(t, from, bytes, len) == 0)
+		guest_write(t, to, bytes, len);
+	free(bytes);
+}
+
+/* An array of structures of which the kernel writes some fields. False: it writes all of it. */
+static bool land_fields(struct task *t, const struct extent *x, uint64_t to)
+{
+	unsigned n;
+	const struct field *f = shape_fields(x->kind == K_ARRAY ? x->shape : SHAPE_none, &n);
+	uint64_t step = shape_size(x->shape);
+	bool some = false;
+
+	for (unsigned k = 0; k < n; k++) {
+		if (f[k].is_ptr || f[k].dir != D_OUT)
+			continue;
+		some = true;
+		for (uint64_t at = f[k].offset; at + f[k].size <= x->len; at += step)
+			land_bytes(t, x->addr + at, to + at, f[k].size);
+	}
+	return some;
+}
+
 static int land(void *ctx, const struct extent *x)
 {
 	struct plan *p = ctx;
 	const struct moved *mv = (const struct moved *)p->t->moved.at;
-	char *bytes;
+	uint64_t to;
 
 	for (size_t i = 0; i < p->t->moved.len / sizeof(*mv); i++) {
 		if (x->addr < mv[i].at || x->addr + x->len > mv[i].at + mv[i].len)
 			continue;
-		bytes = xmalloc(x->len);
-		if (guest_read(p->t, x->addr, bytes, x->len) == 0)
-			guest_write(p->t, mv[i].addr + (x->addr - mv[i].at), bytes, x->len);
-		free(bytes);
+		to = mv[i].addr + (x->addr - mv[i].at);
+		if (!land_fields(p->t, x, to))
+			land_bytes(p->t, x->addr, to, x->len);
 		return 0;
 	}
 	return 0;
@@ -346,7 +374,8 @@ void lead_land_outputs(struct task *t, int64_t result)
 
 bool lead_outputs_refused(struct task *t, int64_t result)
 {
-	if (result != -EFAULT || !t->moved.len)
+	/* Also where buffers have to lie on certain boundaries (O_DIRECT). */
+	if ((result != -EFAULT && result != -EINVAL) || !t->moved.len)
 		return false;
 	give_back(t);
 	t->unmoved = true;

@@ -13,6 +13,7 @@
 #include <ucontext.h>
 
 static int ends[2], pair[2], order[2], lost;
+static struct pollfd *polled;
 
 /* Does what it is told, 5 ms after it was. */
 static void *helper(void *arg)
@@ -26,6 +27,11 @@ static void *helper(void *arg)
             lost += send(pair[1], "0123456789", 10, 0) != 10;
         if (what == 'k')
             kill(getpid(), SIGUSR1);
+        if (what == 'e') {
+            polled[1].events = POLLOUT;
+            polled[1].fd = -7;
+            lost += write(ends[1], "0123456789", 10) != 10;
+        }
     }
     return arg;
 }
@@ -70,6 +76,21 @@ static void reads(void)
     free(large);
 }
 
+/* poll writes one field of each element: what another thread has done to the others meanwhile stays. */
+static void polls(void)
+{
+    struct pollfd p[2] = { { ends[0], POLLIN, 0 }, { order[0], 0, 0x55 } };
+    char text[10];
+    polled = p;
+    soon('e');
+    expect("poll", poll(p, 2, 5000), 1);
+    expect("... what came", p[0].revents, POLLIN);
+    expect("... nothing", p[1].revents, 0);
+    expect("... changed meanwhile, events", p[1].events, POLLOUT);
+    expect("... and the descriptor", p[1].fd, -7);
+    expect("read", read(ends[0], text, 10), 10);
+}
+
 /* Memory that cannot be written, or not all of it. */
 static void faults(void)
 {
@@ -84,6 +105,7 @@ static void faults(void)
     expect_error("read to nowhere", read(ends[0], nowhere, 4096), EFAULT);
     soon('p');
     expect_error("... with a vector", readv(ends[0], &(struct iovec){ page + 100, 10 }, 1), EFAULT);
+    expect_error("... at the end of all addresses", syscall(SYS_read, ends[0], -1L, 4096), EFAULT);
     sleep_ms(20);
     mprotect(page, 4096, PROT_READ | PROT_WRITE);
     expect("nothing is lost", read(ends[0], page, 4096), 13);
@@ -267,6 +289,7 @@ int main(void)
     sigemptyset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     reads();
+    polls();
     faults();
     messages();
     addresses();
