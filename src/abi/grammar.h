@@ -63,7 +63,7 @@ enum who {
 	MEMORY  = 512,    /* changes the address space: not compared between different builds */
 	MASKS   = 1024,   /* sleeps with a temporary signal mask: sigsuspend, ppoll, pselect6... */
 	VARIES  = 2048,   /* the result differs by itself from run to run: ids, times, counts */
-	NORESTART = 4096, /* returns EINTR after a signal even when that is ignored: epoll_wait */
+	NORESTART = 4096, /* may return EINTR after a signal even when that is ignored: epoll_wait; a socket with a time limit */
 	WRITES  = 8192,   /* changes the contents of the file behind argument 1 */
 	WRITES3 = 32768,  /* ... behind argument 3, with bytes out of what argument 1 names */
 	PERMS   = 16384,  /* refused (REFUSE) with EPERM rather than ENOSYS */

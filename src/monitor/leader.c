@@ -252,7 +252,7 @@ static void on_call(struct monitor *m, struct task *t)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
 		return;
-	if (!t->gave_way && lead_interrupted_call(t, &info))
+	if (!t->gave_way && !t->stops && lead_interrupted_call(t, &info))
 		return;
 	if (t->gave_way) {
 		t->gave_way = false;

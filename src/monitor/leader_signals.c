@@ -343,8 +343,9 @@ static void reissue(struct task *t)
 		return;
 	shorten_timeout(t);
 	task_make_again(t, t->regs.rip - 2, t->nr);
-	/* Another signal may follow before it runs: that must not rewind it twice. */
-	t->restart_result = -513;
+	/* Another signal may follow before it runs: that must not rewind it twice, and if it has a handler the call is
+	 * interrupted by it as it would have been. */
+	t->restart_result = -514;
 }
 
 void lead_on_signal(struct monitor *m, struct task *t, int sig)
@@ -488,8 +489,10 @@ void lead_on_group_stop(struct monitor *m, struct task *t, int sig)
 		return;
 	}
 	if (t->phase == LEAD_USER && lead_shares_memory(t) && !t->p->foreign && !t->stops_here) {
+		/* In a group that stops, an interrupt of ours looks like this as well. */
+		t->interrupted = t->preempts = t->looks = false;
+		t->stops_since = t->stops ? t->stops_since : now_mono();
 		t->stops = sig;
-		t->stops_since = now_mono();
 		task_resume(t, PTRACE_CONT, 0);
 		return;
 	}

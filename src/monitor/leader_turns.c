@@ -218,7 +218,7 @@ bool lead_looks(struct task *t)
 static bool keeps_computing(const struct task *t)
 {
 	return lead_keeps_waiting(t) && t->state == TASK_RUNNING && t->phase == LEAD_USER && !t->awaits_signal &&
-	       !t->preempted && !t->interrupted && !t->p->foreign && !t->p->ending;
+	       !t->preempted && !t->interrupted && !t->stops && !t->p->foreign && !t->p->ending;
 }
 
 /* How long, in ns, until t is to be looked at, 0: now. ~0: there is nothing more to look at in this turn. */

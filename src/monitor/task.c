@@ -839,13 +839,39 @@ bool task_ended_unseen(const struct task *t)
 	return t->p && t->tid == t->p->pid && t->p->ntasks > 1 && proc_stat(t->tid, PROC_STATE) == 'Z';
 }
 
+/* Where the program has used its queue up, real-time signals are refused (EAGAIN), others are not: one that is not blocked stands
+ * in for it. Which signal is delivered is decided at the stop. Returns which was sent, or -errno. */
+static int send_for_stop(struct task *t, int sig)
+{
+	static const int others[] = {SIGURG, SIGWINCH, SIGIO, SIGUSR1, SIGUSR2};
+	uint64_t mask;
+
+	if (syscall(SYS_tgkill, t->p->pid, t->tid, sig) == 0)
+		return sig;
+	if (errno != EAGAIN || task_sigmask(t, &mask))
+		return -errno;
+	for (size_t i = 0; i < countof(others); i++)
+		if (!(mask & sig_bit(others[i])) && syscall(SYS_tgkill, t->p->pid, t->tid, others[i]) == 0)
+			return others[i];
+	return -EAGAIN;
+}
+
+/* Real-time signals queue up: one that the program was sent comes before ours, and keeps what it carries. */
+static bool is_ours(struct task *t, int sig)
+{
+	siginfo_t info;
+
+	return sig < SIGRTMIN || t->p->other_spaces || task_siginfo(t, &info) ||
+	       (info.si_code == SI_TKILL && info.si_pid == getpid());
+}
+
 int task_signal_stop(struct monitor *m, struct task *t, int sig)
 {
 	bool group_stops = false;
-	int err, status;
+	int err, status, sent = send_for_stop(t, sig);
 
-	if (syscall(SYS_tgkill, t->p->pid, t->tid, sig) < 0)
-		return -errno;
+	if (sent < 0)
+		return sent;
 	for (;;) {
 		if ((err = task_resume(t, PTRACE_CONT, 0)) || (err = task_wait(m, t, &status)))
 			return err;
@@ -853,7 +879,7 @@ int task_signal_stop(struct monitor *m, struct task *t, int sig)
 			group_stops |= status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
 			continue;
 		}
-		if (WSTOPSIG(status) == sig) {
+		if (WSTOPSIG(status) == sent && is_ours(t, sent)) {
 			/* Another thread has stopped the process meanwhile: t stops for it as soon as it goes on. */
 			if (group_stops)
 				ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);

@@ -156,6 +156,26 @@ static void ignored(int p[2])
     expect("epoll_wait while an ignored signal comes", epoll_wait(ep, &ev, 1, 5000), 1);
     expect("read then", read(p[0], &c, 1), 1);
     expect("child", wait_status(pid), 0);
+    /* A socket with a time limit gives up at any signal that wakes it; an ignored one does not. */
+    int s[2];
+    struct timeval limit = { 5, 0 };
+    socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    for (int i = 0; i < 2; i++) {
+        pid = fork();
+        if (pid == 0) {
+            sleep_ms(100);
+            kill(parent, SIGUSR1);
+            sleep_ms(100);
+            _exit(write(s[1], "s", 1) != 1);
+        }
+        if (i)
+            expect("read of a socket with a time limit", read(s[0], &c, 1), 1);
+        else
+            expect("recv with a time limit while an ignored signal comes", recv(s[0], &c, 1, 0), 1);
+        expect("child", wait_status(pid), 0);
+    }
+    close(s[0]), close(s[1]);
 }
 
 /* A reader that is slow to begin, while ignored signals come. Its status says whether it read `size` bytes in order. */

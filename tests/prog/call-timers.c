@@ -2,6 +2,7 @@
  * alarm. With the argument "wait": it has a timer each of whose ticks would be far away, says so, and waits for a line. */
 #include "expect.h"
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 
@@ -50,6 +51,40 @@ static void posix_timers(void)
     expect("what was left", now.it_value.tv_sec >= 900, 1);
     expect("timer_delete", timer_delete(a) + timer_delete(b) + timer_delete(c), 0);
     expect_error("of one that is gone", timer_gettime(a, &now), EINVAL);
+}
+
+static volatile long ticks, wrong;
+
+static void tick(int sig, siginfo_t *info, void *context)
+{
+    (void)context;
+    ticks++;
+    wrong += sig != SIGRTMIN + 1 || info->si_code != SI_TIMER || info->si_value.sival_int != 4711;
+}
+
+/* A real-time signal of a timer has its place in the queue; nobody else's has, since the program is allowed none. */
+static void full_queue(void)
+{
+    struct sigaction sa = { .sa_sigaction = tick, .sa_flags = SA_SIGINFO };
+    struct sigevent e = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1, .sigev_value.sival_int = 4711 };
+    struct itimerspec often = { { 0, 300000 }, { 0, 300000 } }, off = { 0 };
+    struct rlimit was, none;
+    timer_t t;
+    sigaction(SIGRTMIN + 1, &sa, NULL);
+    expect("timer_create", timer_create(CLOCK_MONOTONIC, &e, &t), 0);
+    getrlimit(RLIMIT_SIGPENDING, &was);
+    none = was;
+    none.rlim_cur = 0;
+    expect("setrlimit", setrlimit(RLIMIT_SIGPENDING, &none), 0);
+    expect("timer_settime", timer_settime(t, 0, &often, NULL), 0);
+    while (ticks < 40) {
+        for (volatile int i = 0; i < 20000; i++)
+            ;
+        getppid();
+    }
+    expect("timer_delete", timer_settime(t, 0, &off, NULL) + timer_delete(t), 0);
+    setrlimit(RLIMIT_SIGPENDING, &was);
+    expect("ticks that carried something else", wrong, 0);
 }
 
 static void interval_timers(const char *self)
@@ -117,6 +152,7 @@ int main(int argc, char **argv)
     }
     signal(SIGUSR1, hit);
     posix_timers();
+    full_queue();
     interval_timers(argv[0]);
     descriptors();
     return done();
