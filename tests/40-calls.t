@@ -63,7 +63,7 @@ n=$(count 1000 10000)
 same "call-children: $n of them, one after the other" "$P/call-children" "$n"
 
 # What is different every time: sane in the leader, the same in all versions (stderr carries a sum of everything).
-lines=24 agree "call-system" sh -c '"$1" 2>&1' sh "$P/call-system"
+lines=32 agree "call-system" sh -c '"$1" 2>&1' sh "$P/call-system"
 is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 lines=1 agree "call-madvise: MADV_FREE takes effect at once" "$P/call-madvise"
 for layout in "" --expose=aslr; do

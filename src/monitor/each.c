@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -141,6 +142,30 @@ int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *
 	case SYS_shmdt:      return each_shmdt(m, t, ret);
 	}
 	return follower_run_call(m, t, ret);
+}
+
+/* ---- limits ---- */
+
+static struct task *by_leader_tid(const struct monitor *m, pid_t tid)
+{
+	for (struct task *t = NULL; (t = task_next(m, t));)
+		if (t->leader_tid == tid && t->state != TASK_DEAD)
+			return t;
+	return NULL;
+}
+
+int each_stack_limit(struct monitor *m, struct task *t)
+{
+	bool other = t->nr == SYS_prlimit64;
+	uint64_t at = t->args[other ? 2 : 1];
+	struct rlimit limit;
+	struct task *whose = other && t->args[0] ? by_leader_tid(m, t->args[0]) : t;
+
+	if ((!other && t->nr != SYS_setrlimit) || t->args[other] != RLIMIT_STACK || !at || !whose)
+		return 0;
+	if (guest_read(t, at, &limit, sizeof(limit)))
+		return -EFAULT;
+	return prlimit(whose->tid, RLIMIT_STACK, &limit, NULL) < 0 ? -errno : 0;
 }
 
 /* ---- births ---- */

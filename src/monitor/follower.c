@@ -547,6 +547,8 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 	else {
 		follower_scatter(m, t, e);
 		keep_result(t, e->result);
+		why = "the limit of a stack cannot be set";
+		err = e->result || e->flags & EVF_INT80 ? 0 : each_stack_limit(m, t);
 	}
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "%s: %s", why, strerror(-err));

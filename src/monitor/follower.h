@@ -38,6 +38,9 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 
 /* ---- each.c: calls that every version executes on itself ---- */
 /* Runs it; t stands at the exit stop (or is gone: exit). *ret is its result here. */
+/* t's call, whose result and outputs are the leader's already, may have set how far a stack may grow: that has to be so in this
+ * version as well, in t's process or another one. 0 or -errno. */
+int each_stack_limit(struct monitor *m, struct task *t);
 int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why);
 int each_birth(struct monitor *m, struct task *t, const struct event *e, const char **ret_why);
 

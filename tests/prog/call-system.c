@@ -20,6 +20,14 @@ static void add(const void *p, size_t n)
         sum = sum * 31 + *c;
 }
 
+/* A kilobyte each. */
+static __attribute__((noinline)) int deep(int n)
+{
+    volatile char frame[1024];
+    frame[n % 1024] = n;
+    return n == 0 ? 0 : 1 + deep(n - 1) + (frame[n % 1024] - (char)n);
+}
+
 int main(void)
 {
     struct rusage ru;
@@ -61,6 +69,25 @@ int main(void)
         _exit(registered == 0 && syscall(SYS_membarrier, 8, 0, 0) == 0 ? 3 : 4);
     }
     expect("... registered, and made", wait_status(pid), 3);
+    /* The limit of a stack: one's own, by number, and a parent's. */
+    struct rlimit was, now, less;
+    getrlimit(RLIMIT_STACK, &was);
+    less = was;
+    less.rlim_cur = 1 << 20;
+    expect("setrlimit", setrlimit(RLIMIT_STACK, &less), 0);
+    less.rlim_cur = 2 << 20;
+    expect("prlimit of oneself", prlimit(getpid(), RLIMIT_STACK, &less, &now), 0);
+    expect("it was", now.rlim_cur, 1 << 20);
+    pid = fork();
+    if (pid == 0) {
+        less.rlim_cur = 32 << 20;
+        _exit(prlimit(getppid(), RLIMIT_STACK, &less, &now) == 0 && now.rlim_cur == 2 << 20 ? 3 : 4);
+    }
+    expect("prlimit of a parent", wait_status(pid), 3);
+    expect("getrlimit", getrlimit(RLIMIT_STACK, &now), 0);
+    expect("it is", now.rlim_cur, 32 << 20);
+    expect("so deep", deep(20000), 20000);
+    expect("prlimit back", prlimit(0, RLIMIT_STACK, &was, NULL), 0);
     struct itimerspec its = { .it_value = { 0, 20000000 } };
     int tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     expect("timerfd_settime", timerfd_settime(tfd, 0, &its, NULL), 0);
