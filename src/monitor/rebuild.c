@@ -514,19 +514,29 @@ static int wait_for_exec(struct monitor *m, struct task **t)
 	}
 }
 
-/* The arguments of an exec of tandem's own program, written over the old stack: it goes away anyway. */
-static int own_program(struct task *t)
+/* The arguments of an exec of tandem's own program, below the old stack's red zone. Where the memory stays, since others have it
+ * (vfork), they are taken back afterwards, through one of those. */
+struct own_args { uint64_t argv[2], envp[1]; char path[40]; };
+struct lent { struct task *other; uint64_t at; struct own_args old; };
+
+static struct task *sharer_of_memory(const struct task *t)
 {
-	struct {
-		uint64_t argv[2], envp[1];
-		char path[40];
-	} a = {{0}, {0}, ""};
-	uint64_t at = (t->regs.rsp - 1024) & ~15ull;
+	for (struct task *u = t->in_mm ? t->in_mm->tasks : NULL; u; u = u->next_mm)
+		if (u != t && u->p != t->p && u->at != AT_DEAD)
+			return u;
+	return NULL;
+}
+
+static int own_program(struct task *t, struct lent *ret)
+{
+	struct own_args a = {{0}, {0}, ""};
+	uint64_t at = (t->regs.rsp - 128 - sizeof(a)) & ~15ull;
 	int err;
 
+	*ret = (struct lent){.at = at, .other = sharer_of_memory(t)};
 	snprintf(a.path, sizeof(a.path), "/proc/%d/exe", getpid());
 	a.argv[0] = at + offsetof(__typeof__(a), path);
-	if ((err = guest_write(t, at, &a, sizeof(a))))
+	if ((err = guest_read(t, at, &ret->old, sizeof(a))) || (err = guest_write(t, at, &a, sizeof(a))))
 		return err;
 	t->regs.orig_rax = SYS_execve;
 	t->regs.rdi = a.argv[0];
@@ -535,16 +545,24 @@ static int own_program(struct task *t)
 	return task_set_regs(t);
 }
 
+static void take_back(const struct lent *l)
+{
+	if (l->other)
+		guest_write(l->other, l->at, &l->old, sizeof(l->old));
+}
+
 int rebuild_exec(struct monitor *m, struct task *t, const struct event *e, const char **ret_why)
 {
+	struct lent lent;
 	int err, status;
 
 	*ret_why = "executing tandem's start program";
-	if ((err = task_regs(t)) || (err = own_program(t)))
+	if ((err = task_regs(t)) || (err = own_program(t, &lent)))
 		return err;
 	task_resume(t, PTRACE_SYSCALL, 0);
 	if ((err = wait_for_exec(m, &t)))
 		return err;
+	take_back(&lent);
 	do {
 		task_resume(t, PTRACE_SYSCALL, 0);
 		if ((err = task_wait(m, t, &status)))
