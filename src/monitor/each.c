@@ -84,16 +84,23 @@ static int each_mmap(struct monitor *m, struct task *t, const struct event *e, i
 	return run_with(m, t, SYS_mmap, a, ret);
 }
 
-static int each_mremap(struct monitor *m, struct task *t, const struct event *e, int64_t *ret)
+static int each_mremap(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why)
 {
 	uint64_t a[6];
 
+	int err;
+
 	memcpy(a, t->args, sizeof(a));
-	if (t->p->mm->own_layout || (uint64_t)e->result == a[0])
+	if (t->p->mm->own_layout)
 		return follower_run_call(m, t, ret);
-	a[3] |= MREMAP_MAYMOVE | MREMAP_FIXED;
-	a[4] = e->result;
-	return run_with(m, t, SYS_mremap, a, ret);
+	if ((uint64_t)e->result == a[0]) {
+		err = follower_run_call(m, t, ret);
+	} else {
+		a[3] |= MREMAP_MAYMOVE | MREMAP_FIXED;
+		a[4] = e->result;
+		err = run_with(m, t, SYS_mremap, a, ret);
+	}
+	return err || failed(*ret) ? err : rebuild_growth(m, t, e, *ret, ret_why);
 }
 
 static int each_madvise(struct monitor *m, struct task *t, int64_t *ret)
@@ -136,7 +143,7 @@ int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *
 	case SYS_exit_group: return each_exit(m, t);
 	case SYS_brk:        return each_brk(m, t, e, ret);
 	case SYS_mmap:       return each_mmap(m, t, e, ret, ret_why);
-	case SYS_mremap:     return each_mremap(m, t, e, ret);
+	case SYS_mremap:     return each_mremap(m, t, e, ret, ret_why);
 	case SYS_madvise:    return each_madvise(m, t, ret);
 	case SYS_shmat:      return rebuild_mapping(m, t, e, ret, ret_why);
 	case SYS_shmdt:      return each_shmdt(m, t, ret);

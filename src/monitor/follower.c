@@ -775,6 +775,13 @@ static void skip_event(struct monitor *m, struct task *t, const struct event *e)
 	}
 }
 
+/* t has its own way with memory, but not with the bytes of files. */
+static void need_no_bytes(struct monitor *m, struct task *t, const struct event *e)
+{
+	if (e->call == SYS_mremap && event_part(e, PART_FILE, 1))
+		diverge(m, t, e, "unsupported", NULL, "cannot follow in a layout of its own: more of a file is mapped than before");
+}
+
 static void consume(struct monitor *m, const struct event *e)
 {
 	struct task *t = e->task ? task_by_id(m, e->task) : NULL;
@@ -810,8 +817,10 @@ static void consume(struct monitor *m, const struct event *e)
 	case EV_CALL:
 		if (t->p->mm && t->p->mm->leader_view)
 			view_call(t->p->mm->leader_view, e);
-		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
+		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args)) {
+			need_no_bytes(m, t, e);
 			return;
+		}
 		if (m->image_pending) {
 			first_image(m, t, e);
 			break;
@@ -820,8 +829,10 @@ static void consume(struct monitor *m, const struct event *e)
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
-		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
+		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args)) {
+			need_no_bytes(m, t, e);
 			return;
+		}
 		if (e->flags & EVF_UNKNOWN)
 			cannot_follow(m, t, e);
 		complete_call(m, t, e);

@@ -34,6 +34,8 @@ int rebuild_exec(struct monitor *m, struct task *t, const struct event *e, const
 /* The same for the root, which stands at the exit stop of the exec of tandem's own program. */
 int rebuild_image(struct monitor *m, struct task *t, const struct event *e, const char **ret_why);
 /* At a seccomp stop of mmap, of a file whose bytes the producer keeps. *ret: where it is now. */
+/* t's mremap is made, and has left its mapping at `at`: where it is of a file and larger now, what is new gets the file's bytes. */
+int rebuild_growth(struct monitor *m, struct task *t, const struct event *e, uint64_t at, const char **ret_why);
 int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why);
 
 /* ---- each.c: calls that every version executes on itself ---- */

@@ -609,16 +609,68 @@ static struct wanted wanted_mapping(const struct task *t, const struct event *e,
 	return w;
 }
 
+/* Open `path` and map it as `w` says; the result is in *ret, and the task's registers are to be set afterwards. */
+static int map_store(struct monitor *m, struct task *t, bool *first, const char *path, int how, const struct wanted *w,
+                     int64_t *ret)
+{
+	char name[64] = "", old[64];
+	uint64_t scratch = (t->regs.rsp - 256) & ~15ull;
+	int64_t fd, closed;
+	int err;
+
+	snprintf(name, sizeof(name), "%s", path);
+	if ((err = guest_read(t, scratch, old, sizeof(old))) || (err = guest_write(t, scratch, name, sizeof(name))))
+		return err;
+	err = instead(m, t, first, &fd, SYS_open, scratch, how | O_CLOEXEC, 0, 0, 0, 0);
+	guest_write(t, scratch, old, sizeof(old));
+	if (!err && fd < 0)
+		err = fd;
+	if (!err)
+		err = instead(m, t, first, ret, SYS_mmap, w->at, w->len, w->prot, w->flags, fd, w->offset);
+	if (!err)
+		err = instead(m, t, first, &closed, SYS_close, fd, 0, 0, 0, 0, 0);
+	return err;
+}
+
+int rebuild_growth(struct monitor *m, struct task *t, const struct event *e, uint64_t at, const char **ret_why)
+{
+	struct part *p = event_part(e, PART_FILE, 1);
+	const struct file_id *id = p ? part_data(p) : NULL;
+	uint64_t result = t->regs.rax;
+	struct mapping more;
+	struct wanted w;
+	char path[64];
+	bool first = false;
+	int64_t got;
+	int err;
+
+	if (!mm_grown(t->p->mm, t->args[0], at, t->args[1], t->args[2], &more) || !id)
+		return 0;
+	*ret_why = (const char *)(id + 1);
+	if (id->store == ~0u)
+		return -ENOTSUP;
+	if ((err = stream_kept(m->s, m->consumer, id->store)))
+		return err;
+	mm_map(t->p->mm, &more);
+	if (more.shared)
+		return (err = copy_shared(m, id)) < 0 ? err : 0;
+	w = (struct wanted){more.start, more.end - more.start, more.prot, MAP_PRIVATE | MAP_FIXED, more.offset};
+	snprintf(path, sizeof(path), "/proc/%u/fd/%u", m->s->ring.h->producer, id->store);
+	err = map_store(m, t, &first, path, O_RDONLY, &w, &got);
+	if (!err && got != (int64_t)more.start)
+		err = got < 0 ? got : -ENOMEM;
+	t->regs.rax = result;
+	return err ? err : task_set_regs(t);
+}
+
 int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why)
 {
 	struct part *p = event_part(e, PART_FILE, t->nr == SYS_shmat ? 1 : 5);
 	const struct file_id *id = p ? part_data(p) : NULL;
 	struct wanted w;
 	struct mapping map;
-	char path[64], old[64];
+	char path[64];
 	bool first = true;
-	int64_t fd, closed;
-	uint64_t scratch;
 	int err, own_fd, how = O_RDONLY;
 
 	*ret_why = "the file of a mapping";
@@ -636,7 +688,6 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 		return -ENOTSUP;
 	if ((err = stream_kept(m->s, m->consumer, id->store)) || (err = task_regs(t)))
 		return err;
-	scratch = (t->regs.rsp - 256) & ~15ull;
 	map.shared = (w.flags & MAP_TYPE) != MAP_PRIVATE;
 	snprintf(path, sizeof(path), "/proc/%u/fd/%u", m->s->ring.h->producer, id->store);
 	if (map.shared) {
@@ -646,16 +697,7 @@ int rebuild_mapping(struct monitor *m, struct task *t, const struct event *e, in
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), own_fd);
 		how = O_RDWR;
 	}
-	if ((err = guest_read(t, scratch, old, sizeof(old))) || (err = guest_write(t, scratch, path, sizeof(path))))
-		return err;
-	err = instead(m, t, &first, &fd, SYS_open, scratch, how | O_CLOEXEC, 0, 0, 0, 0);
-	guest_write(t, scratch, old, sizeof(old));
-	if (!err && fd < 0)
-		err = fd;
-	if (!err)
-		err = instead(m, t, &first, ret, SYS_mmap, w.at, w.len, w.prot, w.flags, fd, w.offset);
-	if (!err)
-		err = instead(m, t, &first, &closed, SYS_close, fd, 0, 0, 0, 0, 0);
+	err = map_store(m, t, &first, path, how, &w, ret);
 	t->at = AT_DONE;
 	if (err)
 		return err;

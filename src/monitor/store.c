@@ -190,16 +190,17 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 	return 0;
 }
 
-int store_keep_segment(struct monitor *m, struct task *t, const struct mapping *map, struct file_id *ret)
+int store_keep_memory(struct monitor *m, struct task *t, const struct mapping *map, struct file_id *ret)
 {
+	uint64_t end = map->offset + (map->end - map->start);
 	struct kept *k;
 	int err;
 
-	*ret = (struct file_id){.dev = map->dev, .ino = map->ino, .size = map->end - map->start, .store = ~0u,
-	                        .mode = S_IFREG | 0600, .to = map->end - map->start};
+	*ret = (struct file_id){.dev = map->dev, .ino = map->ino, .size = end, .store = ~0u, .mode = S_IFREG | 0600,
+	                        .from = map->offset, .to = end};
 	if (m->cfg->n < 2)
 		return 0;
-	if ((err = find(m, ret, true, &k)) || (err = copy_range(k, t, map->start, 0, ret->to, false)))
+	if ((err = find(m, ret, true, &k)) || (err = copy_range(k, t, map->start, map->offset, end, false)))
 		return err;
 	k->last_pos = m->s->ring.h->head;
 	ret->store = k->id.store;

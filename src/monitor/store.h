@@ -21,8 +21,9 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
                uint64_t offset, enum store_how how, struct file_id *ret);
 /* The device of System V segments, whose inode is their number: the kernel has none like it. */
 #define SEGMENT_DEV (~0ull)
-/* The same of such a segment, which t has just attached. */
-int store_keep_segment(struct monitor *m, struct task *t, const struct mapping *map, struct file_id *ret);
+/* The same of what t has just mapped and nothing in /proc leads to: a segment, or more of a file that was mapped before. It is known
+ * by its numbers alone, and copied anew each time. */
+int store_keep_memory(struct monitor *m, struct task *t, const struct mapping *map, struct file_id *ret);
 /* A number that changes with the file: of its size and times. 0: they may not tell of a change right after. */
 uint64_t file_state(const struct file_id *id);
 /* The descriptor from which what is kept of a mapping can be read: -1 if not all of it is there yet. */

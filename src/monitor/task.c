@@ -425,6 +425,24 @@ void mm_move(struct mm *mm, uint64_t from, uint64_t to, uint64_t len)
 	}
 }
 
+bool mm_grown(struct mm *mm, uint64_t old_at, uint64_t at, uint64_t old_len, uint64_t len, struct mapping *ret)
+{
+	uint64_t had = page_up(old_len), has = page_up(len);
+
+	mm_unmap(mm, at + min_of(had, has), at + max_of(had, has));
+	for (int i = 0; i < mm->nmap && has > had; i++) {
+		if (mm->map[i].end != old_at + had || mm->map[i].start >= mm->map[i].end || !mm->map[i].ino ||
+		    mm->map[i].dev == SEGMENT_DEV)
+			continue;
+		*ret = mm->map[i];
+		ret->offset += ret->end - ret->start;
+		ret->start = ret->leader = at + had;
+		ret->end = at + has;
+		return true;
+	}
+	return false;
+}
+
 /* ---- stop and go ---- */
 
 int task_regs(struct task *t)

@@ -288,6 +288,9 @@ void domain_merge(struct domain *into, struct domain *from);
 void mm_map(struct mm *mm, const struct mapping *m);                      /* copies, path too */
 void mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
 void mm_move(struct mm *mm, uint64_t from, uint64_t to, uint64_t len);
+/* An mremap has made `len` bytes at `at` of `old_len`, which the books still have at old_at. What was cut off is forgotten. True: it
+ * was of a file, and *ret is what came to it; path is that of the mapping before, and stays its. */
+bool mm_grown(struct mm *mm, uint64_t old_at, uint64_t at, uint64_t old_len, uint64_t len, struct mapping *ret);
 
 /* The System V segment that is attached at `addr`, or NULL. */
 const struct mapping *mm_segment(const struct mm *mm, uint64_t addr);

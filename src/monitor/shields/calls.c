@@ -330,13 +330,32 @@ static void part_segment(struct monitor *m, struct task *t, uint64_t at)
 	mm_unmap(t->p->mm, map.start, map.end);
 	mm_map(t->p->mm, &map);
 	tell_shared(m, &map);
-	err = store_keep_segment(m, t, &map, &id);
+	err = store_keep_memory(m, t, &map, &id);
 	if (err) {
 		monitor_notef(m, NOTE_WARNING, err, "no copy of segment %u can be kept for the followers: %s",
 		              (unsigned)t->args[0], strerror(-err));
 		publish_event(m)->flags |= EVF_UNKNOWN;
 	}
 	store_publish(m, &id, map.path, 1);
+}
+
+/* mremap: more of a file than was mapped before. */
+static void part_growth(struct monitor *m, struct task *t, uint64_t at)
+{
+	struct mapping more;
+	struct file_id id;
+	int err;
+
+	if (!mm_grown(t->p->mm, at, at, t->args[1], t->args[2], &more))
+		return;
+	mm_map(t->p->mm, &more);
+	err = store_keep_memory(m, t, &more, &id);
+	if (err) {
+		monitor_notef(m, NOTE_WARNING, err, "no copy of more of %s can be kept for the followers: %s", more.path,
+		              strerror(-err));
+		publish_event(m)->flags |= EVF_UNKNOWN;
+	}
+	store_publish(m, &id, more.path, 1);
 }
 
 static void forget_segment(struct task *t)
@@ -390,6 +409,8 @@ void shield_parts(struct monitor *m, struct task *t, int64_t result)
 		store_forget_fds(t, result);
 	if (t->nr == SYS_mmap && (result > 0 || result < -4095))
 		part_mapping(m, t, result);
+	if (t->nr == SYS_mremap && (result > 0 || result < -4095))
+		part_growth(m, t, result);
 	if (t->nr == SYS_shmat && (result > 0 || result < -4095))
 		part_segment(m, t, result);
 	if (t->nr == SYS_shmdt && !result)
