@@ -108,10 +108,13 @@ rm "$T/line"
 
 # Much of everything. What no lag of a second can fill is the stream.
 run_options=--ring=1G
-for what in files threads bytes; do
+for what in files threads bytes maps; do
     same_sh "call-many $what" "exec $P/call-many $what 2>/dev/null"
     is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"
 done
+# More files are mapped than are kept while a follower stands still: the leader waits, as for a full stream.
+run_options="--ring=1G --fault=stop:1@60"
+same_sh "call-many maps, a follower far behind" "exec $P/call-many maps 2>/dev/null"
 run_options=
 
 # Unknown to every table: executed, named. What the kernel does not know either has put nothing out; what it knows stops

@@ -49,6 +49,7 @@ struct event *publish_begin(struct monitor *m, struct task *t, int type, uint32_
 	static const struct event blank;
 	struct event *e;
 
+	stream_begin(m->s);
 	buf_clear(&m->build);
 	buf_add(&m->build, &blank, sizeof(blank));
 	e = publish_event(m);

@@ -38,7 +38,7 @@ struct kept {
 
 static struct kept *kept[STORE_MAX];
 static int nkept;
-static uint64_t generation;    /* grows with each file that is kept */
+static uint64_t generation;    /* grows with each mapping of a file */
 
 static int64_t stamp(const struct timespec *t)
 {
@@ -71,21 +71,58 @@ static void forget(int i)
 	kept[i] = kept[--nkept];
 }
 
-/* Make room: the oldest that no follower can still ask for. */
+/* The oldest that no consumer at `slowest` or behind can still ask for; *ret_busy: some are only not complete yet. -1: none. */
+static int oldest_before(uint64_t slowest, bool *ret_busy)
+{
+	int oldest = -1;
+
+	*ret_busy = false;
+	for (int i = 0; i < nkept; i++) {
+		if (kept[i]->last_pos >= slowest)
+			continue;
+		if (copier_busy(kept[i]->id.store))
+			*ret_busy = true;
+		else if (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos)
+			oldest = i;
+	}
+	return oldest;
+}
+
+/* Make room, which may mean to wait for the slowest follower, as for room in the stream. False: all is of the event that is
+ * being built. */
 static bool make_room(struct monitor *m)
 {
-	uint64_t head = m->s->ring.h->head;
-	int who, oldest = -1;
-	uint64_t slowest = ring_slowest(&m->s->ring, head, &who);
+	uint64_t since = 0;
 
-	for (int i = 0; i < nkept; i++)
-		if (kept[i]->last_pos < slowest && !copier_busy(kept[i]->id.store) &&
-		    (oldest < 0 || kept[i]->last_pos < kept[oldest]->last_pos))
-			oldest = i;
-	if (oldest < 0)
-		return false;
-	forget(oldest);
-	return true;
+	for (;;) {
+		uint64_t head = m->s->ring.h->head;
+		int who;
+		uint64_t slowest = ring_slowest(&m->s->ring, head, &who);
+		bool busy;
+		int oldest = oldest_before(slowest, &busy);
+
+		if (oldest >= 0) {
+			forget(oldest);
+			return true;
+		}
+		if (slowest == head && !busy)
+			return false;
+		stream_wait(m->s, slowest == head ? -1 : who, &since);
+	}
+}
+
+/* What is written by a mapping need not change a file's times. */
+static bool is_written_by_mapping(const struct monitor *m, const struct file_id *id)
+{
+	for (const struct task *t = NULL; (t = task_next(m, t));) {
+		const struct mm *mm = t->in_mm;
+
+		for (int i = 0; mm && mm->tasks == t && i < mm->nmap; i++)
+			if (mm->map[i].shared && mm->map[i].prot & PROT_WRITE && mm->map[i].dev == id->dev &&
+			    mm->map[i].ino == id->ino)
+				return true;
+	}
+	return false;
 }
 
 static int find(struct monitor *m, const struct file_id *id, bool mapped, struct kept **ret)
@@ -93,6 +130,8 @@ static int find(struct monitor *m, const struct file_id *id, bool mapped, struct
 	struct kept *k;
 	int fd, err;
 
+	generation++;
+	mapped |= is_written_by_mapping(m, id);
 	for (int i = 0; i < nkept; i++)
 		mapped |= kept[i]->mapped && kept[i]->id.dev == id->dev && kept[i]->id.ino == id->ino;
 	for (int i = 0; i < nkept; i++)
@@ -120,7 +159,6 @@ static int find(struct monitor *m, const struct file_id *id, bool mapped, struct
 	k->id.store = fd;
 	k->hot = is_hot(id);
 	k->mapped = mapped;
-	generation++;
 	*ret = kept[nkept++] = k;
 	return 0;
 }
@@ -248,33 +286,22 @@ void store_fd_names(struct monitor *m, struct task *t, int64_t result)
 		publish_fd_name(m, t, 0, result);
 }
 
-/* ---- calls that change a kept file ---- */
+/* ---- calls that change a mapped file ---- */
 
-static bool is_kept(const struct stat *st)
-{
-	for (int i = 0; i < nkept; i++)
-		if (kept[i]->id.dev == st->st_dev && kept[i]->id.ino == st->st_ino)
-			return true;
-	return false;
-}
-
-/* What is kept may have been unmapped, or deleted, and its number given to another file. */
 static bool is_mapped(const struct monitor *m, const struct stat *st)
 {
-	if (!is_kept(st))
-		return false;
 	for (const struct task *t = NULL; (t = task_next(m, t));) {
 		const struct mm *mm = t->in_mm;
 
-		for (int k = 0; mm && k < mm->nmap; k++)
+		for (int k = 0; mm && mm->tasks == t && k < mm->nmap; k++)
 			if (mm->map[k].dev == st->st_dev && mm->map[k].ino == st->st_ino)
 				return true;
 	}
 	return false;
 }
 
-/* Whether the descriptor names a file that somebody has mapped. Remembered per process that it is none that is
- * kept, since looking costs as much as a small write. */
+/* Whether the descriptor names a file that somebody has mapped. Remembered per process that it is none,
+ * since looking costs as much as a small write. */
 static bool names_mapped(const struct monitor *m, const struct task *t, int fd, struct stat *st)
 {
 	uint64_t bit = 1ull << (fd & 63);
@@ -288,8 +315,8 @@ static bool names_mapped(const struct monitor *m, const struct task *t, int fd, 
 		return false;
 	if (!task_stat_fd(t, fd, st))
 		return false;
-	if (S_ISREG(st->st_mode) && is_kept(st))
-		return is_mapped(m, st);
+	if (S_ISREG(st->st_mode) && is_mapped(m, st))
+		return true;
 	if (fd < 1024)
 		p->fdknown[fd / 64] |= bit;
 	return false;
@@ -475,6 +502,38 @@ void store_truncated(struct monitor *m, struct task *t, int64_t result)
 		publish_cut(m, &st, t->args[1]);
 }
 
+/* A piece of the file is zeros now. */
+static void publish_hole(struct monitor *m, const struct stat *st, uint64_t offset, uint64_t len)
+{
+	struct file_write *w = publish_part(m, PART_APPLY, 0, 0, NULL, sizeof(*w) + len);
+
+	*w = (struct file_write){st->st_dev, st->st_ino, offset, len};
+	memset(w + 1, 0, len);
+}
+
+/* False: in a way that cannot be told. */
+static bool publish_allocated(struct monitor *m, const struct task *t, const struct stat *st)
+{
+	int mode = t->args[1], clears = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_UNSHARE_RANGE) ||
+	    (clears && t->args[3] > APPLY_MAX))
+		return false;
+	if (clears && (int64_t)t->args[2] < st->st_size)
+		publish_hole(m, st, t->args[2], min_of(t->args[3], st->st_size - t->args[2]));
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		publish_cut(m, st, st->st_size);
+	return true;
+}
+
+static void warn_unseen(struct monitor *m, const struct task *t)
+{
+	const char *name = call_name(t->nr, 0);
+
+	monitor_notef(m, NOTE_WARNING, t->nr, "%s changes a file that is mapped in a way that followers do not see",
+	              name ? name : "a call");
+}
+
 void store_changed(struct monitor *m, struct task *t, int64_t result)
 {
 	struct stat st;
@@ -489,6 +548,10 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 		if (!result)
 			publish_cut(m, &st, t->args[1]);
 		return;
+	case SYS_fallocate:
+		if (!result && !publish_allocated(m, t, &st))
+			warn_unseen(m, t);
+		return;
 	case SYS_write: case SYS_writev:
 		at = file_position(t, t->args[0]) - result;
 		break;
@@ -500,12 +563,10 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 	}
 	if (result <= 0)
 		return;
-	if (at < 0 || result > APPLY_MAX) {
-		monitor_notef(m, NOTE_WARNING, t->nr, "%s changes a file that is mapped in a way that followers do not see",
-		              call_name(t->nr, 0) ? call_name(t->nr, 0) : "a call");
-		return;
-	}
-	publish_write(m, t, &st, at, result);
+	if (at < 0 || result > APPLY_MAX)
+		warn_unseen(m, t);
+	else
+		publish_write(m, t, &st, at, result);
 }
 
 /* ---- images ---- */

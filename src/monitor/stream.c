@@ -106,6 +106,25 @@ uint64_t stream_max(const struct stream *s)
 	return s->ring.size / 4;
 }
 
+void stream_begin(struct stream *s)
+{
+	ring_rewind(&s->ring);
+}
+
+void stream_wait(struct stream *s, int slowest, uint64_t *since)
+{
+	uint64_t t = now_mono(), tail = 0, *at = slowest < 0 ? &tail : &s->ring.h->consumer[slowest].tail;
+
+	*since = *since ? *since : t;
+	if (s->on_full && t - *since > PATIENCE_NS)
+		s->on_full(s, slowest);
+	tail = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&s->ring.h->waiting, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(at, __ATOMIC_SEQ_CST) == tail)
+		futex_wait(&s->ring.h->waiting, 1, 20000000);
+	s->full_ns += now_mono() - t;
+}
+
 struct event *stream_reserve(struct stream *s, uint64_t size)
 {
 	struct event *e;
@@ -113,18 +132,8 @@ struct event *stream_reserve(struct stream *s, uint64_t size)
 	int slowest;
 
 	must(size <= stream_max(s) && size % 8 == 0);
-	ring_rewind(&s->ring);
-	while (!(e = ring_reserve(&s->ring, size, &slowest))) {
-		uint64_t t = now_mono();
-
-		since = since ? since : t;
-		if (s->on_full && t - since > PATIENCE_NS)
-			s->on_full(s, slowest);
-		__atomic_store_n(&s->ring.h->waiting, 1, __ATOMIC_SEQ_CST);
-		if (!ring_reserve(&s->ring, size, &slowest))
-			futex_wait(&s->ring.h->waiting, 1, 20000000);
-		s->full_ns += now_mono() - t;
-	}
+	while (!(e = ring_reserve(&s->ring, size, &slowest)))
+		stream_wait(s, slowest, &since);
 	s->bytes += size;
 	return e;
 }

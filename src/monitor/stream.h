@@ -32,6 +32,11 @@ void stream_destroy(struct stream *s);
 int stream_add_consumer(struct stream *s);
 void stream_drop_consumer(struct stream *s, int who);
 
+/* An event is about to be built: from here on the ring's head is where it will be. */
+void stream_begin(struct stream *s);
+/* Wait a little, at most 20 ms, for consumer `slowest` (-1: for nobody) to go on; *since is 0 at first, and keeps when that began:
+ * after a second on_full is called, each time. */
+void stream_wait(struct stream *s, int slowest, uint64_t *since);
 /* Place for `size` bytes; waits until there is room. Never NULL; `size` is at most a quarter of
  * the ring, which stream_max tells. */
 struct event *stream_reserve(struct stream *s, uint64_t size);

@@ -1,5 +1,6 @@
 /* call-many.c - checklist 20: much of everything. The argument says of what: files (a hundred thousand descriptors, or as many
- * as may be), threads (a thousand at once), bytes (200 MB in one write, one read and one writev). A second one: how many. */
+ * as may be), threads (a thousand at once), bytes (200 MB in one write, one read and one writev), maps (of seven hundred files, one after the
+ * other, while one more is mapped from the first to the last, and written to). A second one: how many. */
 #include "expect.h"
 #include <pthread.h>
 #include <sys/mman.h>
@@ -102,6 +103,33 @@ static void bytes(long n)
     close(fd);
 }
 
+static void maps(long n)
+{
+    unsigned long all = 0;
+    int first = open("first", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    expect("pwrite", pwrite(first, "before", 7, 0), 7);
+    char *kept = mmap(NULL, 4096, PROT_READ, MAP_SHARED, first, 0);
+    for (long i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "map%ld", i);
+        int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        if (pwrite(fd, &i, sizeof i, 0) != sizeof i || ftruncate(fd, 4096))
+            surprises++;
+        long *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+        all += p[0] * (i + 1);
+        munmap(p, 4096);
+        p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        p[1] = i;
+        munmap(p, 4096);
+        close(fd);
+        unlink(name);
+    }
+    expect("what was in all of them", all, (n - 1) * n * (n + 1) / 3);
+    expect("pwrite", pwrite(first, "afterwards", 11, 0), 11);
+    printf("in the first: %s\n", kept);
+    unlink("first");
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "files";
@@ -110,6 +138,8 @@ int main(int argc, char **argv)
         files(n ? n : 100000);
     else if (!strcmp(what, "threads"))
         threads(n ? n : 1000);
+    else if (!strcmp(what, "maps"))
+        maps(n ? n : 700);
     else
         bytes(n ? n : 200L << 20);
     return done();

@@ -84,6 +84,46 @@ static void shared_anonymous(void)
     munmap(a, PAGE), munmap(b, PAGE), close(fd);
 }
 
+/* Holes, zeros and room at the end show in mappings, as writes do. */
+static void allocated(void)
+{
+    int fd = memfd_create("a", MFD_CLOEXEC);
+    expect("ftruncate", ftruncate(fd, 3 * PAGE), 0);
+    char *p = mmap(NULL, 6 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    memset(p, 'a', 3 * PAGE);
+    expect("a hole", fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, PAGE), 0);
+    printf("before, in and behind it: %d %d %d\n", p[PAGE - 1], p[PAGE + 5], p[2 * PAGE]);
+    expect("room", fallocate(fd, 0, 4 * PAGE, 2 * PAGE), 0);
+    p[5 * PAGE] = 'r';
+    printf("its bytes: %d %d, and the old ones: %d\n", p[4 * PAGE], p[5 * PAGE], p[2 * PAGE]);
+    munmap(p, 6 * PAGE), close(fd);
+}
+
+/* More of a file than was mapped at first. */
+static void more_of_a_file(int flags)
+{
+    char text[PAGE];
+    int fd = open("more", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    for (int i = 0; i < 10; i++) {
+        memset(text, 'a' + i, PAGE);
+        if (write(fd, text, PAGE) != PAGE)
+            surprises++;
+    }
+    char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+    unlink("more");
+    p[3] = 'x';
+    p = mremap(p, PAGE, 10 * PAGE, MREMAP_MAYMOVE);
+    expect("mremap of one page to ten", p != MAP_FAILED, 1);
+    printf("old and new bytes: %c%c %c%c\n", p[3], p[4], p[PAGE], p[9 * PAGE + 4000]);
+    if (flags == MAP_SHARED) {
+        expect("pwrite", pwrite(fd, "W", 1, 5 * PAGE), 1);
+        p[6 * PAGE] = 'm';
+        expect("pread", pread(fd, text, 1, 6 * PAGE), 1);
+        printf("written by a call, by a store: %c %c\n", p[5 * PAGE], text[0]);
+    }
+    munmap(p, 10 * PAGE), close(fd);
+}
+
 static void growth(void)
 {
     char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -153,6 +193,9 @@ int main(void)
     private_file();
     shared_file();
     shared_anonymous();
+    allocated();
+    more_of_a_file(MAP_SHARED);
+    more_of_a_file(MAP_PRIVATE);
     growth();
     stack();
     protection();
