@@ -62,6 +62,8 @@ is "... the argument that differs" "$(report '.divergences[0].difference.argumen
 said end 'argument' '^kill$' '^kill$' end
 said length 'argument' '^chdir$' '^chdir$' length
 is "... the byte that differs" "$(report '.divergences[0].difference | "\(.offset) \(.leader) \(.follower)"')" "11 0 47"
+said group 'argument' '^setsockopt$' '^setsockopt$' group
+is "... the byte that differs" "$(report '.divergences[0].difference | "\(.offset) \(.leader) \(.follower)"')" "7 1 2"
 said hang 'hang' '^write$' '' hang
 is "... the other task is shown, too" "$(report '.divergences[0].others | map("\(.task) \(any(.backtrace[]; .function == "waits_in_vain"))")[]')" \
     "2 true"

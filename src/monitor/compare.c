@@ -77,7 +77,8 @@ static int byte_differs(struct comparing *c, int arg, uint64_t offset, uint8_t l
 static int compare_field(struct comparing *c, const struct extent *x, const struct field *f, const uint8_t *leader,
                          const uint8_t *own, size_t o)
 {
-	bool pointer = f->is_ptr || is_pointer(f->kind);
+	/* Of other kinds that take an argument's place as pointers, a field has the bytes themselves. */
+	bool pointer = f->is_ptr || f->kind == K_ADDR || f->kind == K_COOKIE || f->kind == K_HANDLER;
 
 	if (pointer && c->t->p->mm->own_layout && f->size == 8) {
 		uint64_t a, b;
@@ -92,9 +93,10 @@ static int compare_field(struct comparing *c, const struct extent *x, const stru
 	return 0;
 }
 
-/* The fields of the structure at `at`: bytes between them mean nothing. */
+/* The fields of the structure at `at`, as far as `len` bytes have them: callers of older kernels, and those who leave the last ones
+ * out, pass shorter ones. Bytes between them mean nothing. */
 static int compare_struct(struct comparing *c, const struct extent *x, unsigned shape, const uint8_t *leader,
-                          const uint8_t *own, size_t at)
+                          const uint8_t *own, size_t at, size_t len)
 {
 	unsigned n;
 	const struct field *f = shape_fields(shape, &n);
@@ -105,8 +107,8 @@ static int compare_struct(struct comparing *c, const struct extent *x, unsigned 
 		if (!f[i].is_ptr && (f[i].dir == D_OUT || (f[i].kind == K_STRUCT && f[i].set == SHAPE_msghdr)))
 			continue;
 		if (f[i].kind == K_STRUCT && !f[i].is_ptr)
-			ret = compare_struct(c, x, f[i].set, leader, own, at + f[i].offset);
-		else
+			ret = compare_struct(c, x, f[i].set, leader, own, at + f[i].offset, len);
+		else if (at + f[i].offset + f[i].size <= len)
 			ret = compare_field(c, x, &f[i], leader, own, at + f[i].offset);
 	}
 	return ret;
@@ -118,8 +120,8 @@ static int compare_fields(struct comparing *c, const struct extent *x, const uin
 	size_t size = shape_size(x->shape);
 	int ret = 0;
 
-	for (size_t at = 0; size && at + size <= len && !ret; at += size)
-		ret = compare_struct(c, x, x->shape, leader, own, at);
+	for (size_t at = 0; size && at < len && !ret; at += size)
+		ret = compare_struct(c, x, x->shape, leader, own, at, len);
 	return ret;
 }
 

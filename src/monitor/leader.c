@@ -398,7 +398,7 @@ static bool call_undecided(struct task *t, int64_t result)
 /* What the kernel itself does not know has done nothing: its error is all that there is to hand on. */
 static bool kernel_knows_neither(int64_t result)
 {
-	return result == -ENOSYS || result == -ENOTTY || result == -EINVAL || result == -EOPNOTSUPP;
+	return result == -ENOSYS || result == -ENOTTY || result == -EINVAL || result == -EOPNOTSUPP || result == -EBADF;
 }
 
 static void on_call_done(struct monitor *m, struct task *t)

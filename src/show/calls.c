@@ -152,8 +152,11 @@ bool special_argument(struct view *v, int i)
 		struct memory m = {K_STRV, 0, SIDE_IN, value, UINT64_MAX};
 
 		show_strings(v, &m, v->o->abbreviate);
-	} else if (v->e->call == __NR_futex && i == 5 && a->kind == K_HEX && (uint32_t)value == ~0u) {
-		put_lit(v->out, "FUTEX_BITSET_MATCH_ANY");
+	} else if (v->e->call == __NR_futex && i == 5 && a->kind == K_UINT) {
+		if ((uint32_t)value == ~0u)
+			put_lit(v->out, "FUTEX_BITSET_MATCH_ANY");
+		else
+			put_hex(v->out, (uint32_t)value);
 	} else if (is_cpu_mask(v, i) && value) {
 		show_cpu_mask(v, i);
 	} else {

@@ -1,5 +1,6 @@
 /* parting.c - two builds that part in the way that the argument names: -DSIDE=0 is the leader's, -DSIDE=1 the follower's.
  * Every way has a function of its own, and the line that parts is marked. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -106,11 +108,18 @@ static void another_length(void)
     chdir(SIDE ? "/nowhere/at/all" : "/nowhere/at"); /* length */
 }
 
+/* An ip_mreqn without its last field, and its second address is the one that differs. */
+static void another_group(void)
+{
+    struct in_addr group[2] = { { htonl(0xe0000101) }, { htonl(0x7f000001 + SIDE) } };
+    setsockopt(socket(AF_INET, SOCK_DGRAM, 0), IPPROTO_IP, IP_ADD_MEMBERSHIP, group, sizeof group); /* group */
+}
+
 static const struct { const char *name; void (*part)(void); } ways[] = {
     { "call", another_call },     { "argument", another_argument }, { "output", another_output }, { "path", another_path },
     { "exit", early_exit },       { "status", another_status },     { "crash", crash },           { "signal", another_signal },
     { "hang", hang },             { "timer", another_timer },       { "mapping", another_mapping }, { "end", another_end },
-    { "length", another_length },
+    { "length", another_length }, { "group", another_group },
 };
 
 int main(int argc, char **argv)
