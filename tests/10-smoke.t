@@ -53,6 +53,13 @@ is "stdin closed" "$(tandem_run -- sh -c 'read x; echo $?' 2>/dev/null <&-)" "$(
 is "stdout closed" "$(tandem_run -- sh -c 'echo x; echo $? >&2' 2>&1 >&- | tail -n 1)" \
     "$(sh -c 'echo x; echo $? >&2' 2>&1 >&- | tail -n 1)"
 
+rm -f "$T/report.json"
+tandem_run --report="$T/report.json" -- sh -c 'exit 7' <&- >&-
+is "both closed: status" "$?" 7
+is "... and the report is in its file" "$(report '.versions | length')" 2
+tandem_run --divergence-exit=9 --expose=pid -- "$P/article-pid" <&- >&- 2>"$T/stderr"
+is "... a divergence is told" "$? $(grep -c '^tandem: version 1' "$T/stderr")" "9 1"
+
 # One file, appended to by everything: each byte once, in order.
 append() { rm -f log; "$@" sh -c 'for i in 1 2 3; do echo "line $i"; echo "error $i" >&2; done' >>log 2>&1; cat log; }
 is "stdout and stderr in one file" "$(append tandem_run --)" "$(append)"

@@ -173,5 +173,14 @@ for stubborn in "" "trap : TERM;"; do
     is "... SIGTERM ends both, with the program's status" "$?" 3
     ok "... nobody is left" nobody_left
 done
+"$TANDEM" trace -o "$T/trace" -- sh -c '(sleep 100 &); echo $$' >"$T/stdout" 2>"$T/stderr" &
+tandem=$!
+wait_until 20 test -s "$T/stdout"
+wait_until 20 sh -c '! kill -0 "$1" 2>/dev/null' sh "$(<"$T/stdout")"
+sleep 0.3
+kill -TERM $tandem
+is "under trace" "$(timeout 20 tail --pid=$tandem -f /dev/null && echo ended)" ended
+wait $tandem
+ok "... nobody is left" nobody_left
 
 done_testing

@@ -168,6 +168,18 @@ for command in "" run trace doctor; do
     [[ $command != @(run|trace) ]] ||
         is "... once" "$(grep -c 'The exit status is' <<<"$out") $(grep -o PROGRAM <<<"$out" | wc -l)" "1 1"
 done
+refused "a size beyond all sizes" 125 '--stack' run --stack=17179869184G -- true
+refused "... of strings" 125 '-s' trace -s 18446744073709551615 -- true
+
+# Names are bytes: a report is text and JSON all the same, and moves no terminal.
+odd=$T/$(printf 'caf\351\033[2J')
+mkdir "$odd"
+cp "$P/article-pid" "$odd/dice"
+tandem_run --expose=pid --report="$T/report.json" -- "$odd/dice" >"$T/stdout" 2>"$T/stderr"
+like "a path that is no text: the report" "$(report '.versions[0].path')" 'caf\\xe9\\x1b\[2J/dice$'
+ok "... on stderr, too" grep -q '^      #0 .*write' "$T/stderr"
+is "... without its bytes" "$(grep -c "$(printf '\033')" "$T/stderr")" 0
+
 like "tandem --version" "$("$TANDEM" --version)" '[0-9]'
 
 done_testing

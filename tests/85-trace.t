@@ -90,6 +90,9 @@ trace -s 4 -e write -- echo 0123456789
 has "-s 4" 'write\(1, "0123"\.\.\., 11\)'
 trace -y -e read -- sh -c 'read x </etc/hostname'
 has "-y" 'read\([0-9]+</etc/hostname>'
+touch "$T/a>b"
+trace -y -e read -- cat "$T/a>b"
+has "... whatever the name" 'read\([0-9]+<[^>]*/a\\076b>, "", '
 trace -T -e write -- echo x
 has "-T" '<[0-9]+\.[0-9]+>$'
 trace -tt -e write -- echo x

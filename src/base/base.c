@@ -160,6 +160,40 @@ static uint64_t now(int clock)
 	return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
 }
 
+/* The length of the UTF-8 character at `s`, 0 where there is none: too long a form, half a pair, beyond the last. */
+static int utf8_len(const unsigned char *s)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	int n = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf8 ? 4 : 0;
+	uint32_t c = n > 1 ? s[0] & (0x7f >> n) : s[0];
+
+	for (int i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	return n && c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
+}
+
+char *text_printable(const char *s)
+{
+	struct buf out = {0};
+	const unsigned char *at = (const unsigned char *)s;
+
+	buf_puts(&out, "");
+	while (*at) {
+		int n = utf8_len(at);
+
+		if (!n || (n == 1 && *at != '\n' && (*at < ' ' || *at == 0x7f)) || (n == 2 && *at == 0xc2 && at[1] < 0xa0)) {
+			buf_printf(&out, "\\x%02x", *at++);
+			continue;
+		}
+		buf_add(&out, at, n);
+		at += n;
+	}
+	return out.at;
+}
+
 uint64_t now_wall(void)
 {
 	return now(CLOCK_REALTIME);

@@ -51,6 +51,9 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 void buf_clear(struct buf *b);      /* keeps the memory */
 void buf_free(struct buf *b);
 
+/* A copy for people and for JSON: control bytes but for line ends, and what is no UTF-8, as \xNN. Release with free. */
+char *text_printable(const char *s);
+
 /* Nanoseconds, by raw system calls: a process under PR_SET_TSC must not use the vDSO's clocks. */
 uint64_t now_wall(void);            /* CLOCK_REALTIME */
 uint64_t now_mono(void);            /* CLOCK_MONOTONIC */

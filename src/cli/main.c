@@ -1,7 +1,9 @@
 /* main.c - a table of subcommands. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/doctor.h"
@@ -25,8 +27,21 @@ static void help(FILE *out)
 	fprintf(out, "\n`tandem COMMAND --help' lists the options of a command; tandem(1) tells the rest.\n");
 }
 
+/* What a caller has closed stays closed for the program, but no descriptor of tandem's own may take its place. */
+static void hold_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	hold_stdio();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_TANDEM;

@@ -88,18 +88,21 @@ uint64_t parse_size(const char *text, const char *option)
 {
 	char *end;
 	uint64_t v = strtoull(text, &end, 10);
+	int shift = 0;
 
 	if (end == text || *text == '-')
 		die("%s: '%s' is not a size", option, text);
 	if (*end == 'K' || *end == 'k')
-		v <<= 10, end++;
+		shift = 10, end++;
 	else if (*end == 'M')
-		v <<= 20, end++;
+		shift = 20, end++;
 	else if (*end == 'G')
-		v <<= 30, end++;
+		shift = 30, end++;
 	if (*end)
 		die("%s: '%s' is not a size: bytes, or with K, M, G", option, text);
-	return v;
+	if (v > (uint64_t)INT64_MAX >> shift)
+		die("%s: '%s' is more than there can be", option, text);
+	return v << shift;
 }
 
 void parse_fault(const char *text, struct config *cfg)

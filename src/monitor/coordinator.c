@@ -341,12 +341,21 @@ static void kill_version(const struct version *v)
 		nap_ns(2000000);
 }
 
+static json_t *json_text(const char *s)
+{
+	char *text = text_printable(s);
+	json_t *j = json_string(text);
+
+	free(text);
+	return j;
+}
+
 static void found_outside(void *ctx, const char *line)
 {
 	struct coordinator *c = ctx;
 
 	warn("%s", line);
-	json_array_append_new(c->out->warnings, json_string(line));
+	json_array_append_new(c->out->warnings, json_text(line));
 }
 
 static void look_outside(struct coordinator *c)
@@ -363,10 +372,10 @@ static void on_divergence(struct coordinator *c, const struct note *n)
 	look_outside(c);
 	fprintf(stderr, "tandem: %s%s", text ? text : n->text, text ? "" : "\n");
 	fflush(stderr);
-	if (j) {
-		json_object_del(j, "text");
-		json_array_append_new(c->out->divergences, j);
-	}
+	if (!j)
+		j = json_pack("{s:i, s:I, s:s}", "version", (int)n->version, "event", (json_int_t)n->value, "kind", "unknown");
+	json_object_del(j, "text");
+	json_array_append_new(c->out->divergences, j);
 	if (c->run->cfg->kill_on_divergence)
 		for (int i = 0; i < c->run->cfg->n; i++)
 			kill_version(&c->v[i]);
@@ -504,7 +513,10 @@ static void read_signals(struct coordinator *c)
 		if (s.ssi_signo == SIGCHLD || of_the_program(c, s.ssi_pid))
 			continue;
 		if (c->root < 0) {
-			end_early(c, s.ssi_signo);
+			if (c->rooted)
+				end_the_rest(c);
+			else
+				end_early(c, s.ssi_signo);
 			continue;
 		}
 		/* Signal 0: is it there? */
@@ -546,9 +558,10 @@ static void monitor_gone(struct coordinator *c, int i, int status)
 		for (int k = 1; k < c->run->cfg->n; k++)
 			if (c->v[k].running)
 				kill(c->v[k].monitor, SIGKILL);
-	} else if (i && !v->dropped && WIFSIGNALED(status) && !c->out->lost) {
+	} else if (i && !v->dropped && !v->failed && !c->out->lost) {
 		v->killed = true;
-		char *text = xasprintf("the monitor of version %d was killed: the others go on", i);
+		char *text = xasprintf("the monitor of version %d %s: the others go on", i,
+		                       WIFSIGNALED(status) ? "was killed" : "has failed");
 
 		warn("%s", text);
 		json_array_append_new(c->out->warnings, json_string(text));
@@ -586,12 +599,14 @@ static void show_progress(struct coordinator *c)
 
 static void drain_sink(struct coordinator *c, uint64_t ns)
 {
+	uint64_t since = now_mono(), seq;
 	struct event *e;
 
 	while ((e = stream_next(&c->stream, c->slot, ns))) {
+		seq = e->seq;
 		c->run->sink(c->run->sink_ctx, e);
 		stream_release(&c->stream, c->slot, e);
-		if (e->seq % 1024 == 0)
+		if (seq % 1024 == 0 || (seq % 16 == 0 && now_mono() - since > ns))
 			break;
 	}
 }
@@ -658,9 +673,7 @@ static json_t *versions_json(struct coordinator *c)
 		json_t *command = json_array(), *exit = json_null();
 
 		for (char **a = s->argv; *a; a++) {
-			json_t *word = json_string(*a);
-
-			json_array_append_new(command, word ? word : json_string("(not text)"));
+			json_array_append_new(command, json_text(*a));
 		}
 		if (!i && c->out->ended)
 			exit = json_integer(outcome_status(c->out));
@@ -674,8 +687,8 @@ static json_t *versions_json(struct coordinator *c)
 			exit = json_string("killed");
 		else if (i && c->out->ended)
 			exit = json_integer(outcome_status(c->out));
-		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:o, s:i, s:i}", "role", i ? "follower" : "leader",
-			"command", command, "path", s->path, "exit", exit, "pid", (int)c->v[i].root,
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:i, s:i}", "role", i ? "follower" : "leader",
+			"command", command, "path", json_text(s->path), "exit", exit, "pid", (int)c->v[i].root,
 			"monitor", (int)c->v[i].monitor));
 	}
 	return list;

@@ -161,9 +161,11 @@ static void follower_side(struct monitor *m, struct side *s, struct task *t)
 
 static json_t *text_or_null(const char *s)
 {
-	json_t *j = s ? json_string(s) : NULL;
+	char *text = s ? text_printable(s) : NULL;
+	json_t *j = text ? json_string(text) : json_null();
 
-	return j ? j : s ? json_string("(not text)") : json_null();
+	free(text);
+	return j;
 }
 
 static json_t *frames_json(const struct side *s)
@@ -441,6 +443,32 @@ static bool killed_meanwhile(struct task *t)
 	return t->state == TASK_DEAD || (t->state == TASK_STOPPED && task_at_its_end(t));
 }
 
+/* A note has a length that it cannot exceed (long names, many frames): what is least missed goes first. */
+static char *dump_to_fit(json_t *j)
+{
+	const size_t room = NOTE_MAX - sizeof(struct note) - 1;
+	char *json = json_dumps(j, JSON_COMPACT);
+	const char *text;
+
+	for (int cut = 0; json && strlen(json) > room && cut < 4; cut++) {
+		if (cut == 0)
+			json_object_set_new(j, "others", json_array());
+		if (cut == 1 && (text = json_string_value(json_object_get(j, "text"))))
+			json_object_set_new(j, "text", json_stringn_nocheck(text, min_of(strlen(text), room / 4)));
+		if (cut == 2) {
+			json_object_set_new(json_object_get(j, "leader"), "backtrace", json_array());
+			json_object_set_new(json_object_get(j, "follower"), "backtrace", json_array());
+		}
+		if (cut == 3) {
+			json_object_set_new(j, "leader", json_null());
+			json_object_set_new(j, "follower", json_null());
+		}
+		free(json);
+		json = json_dumps(j, JSON_COMPACT);
+	}
+	return json;
+}
+
 _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,
                        const struct difference *d, const char *fmt, ...)
 {
@@ -478,7 +506,7 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	              "event", (json_int_t)e->seq, "kind", kind, "what", what, "leader", side_json(&leader),
 	              "follower", side_json(&own), "difference", difference_json(d), "others", others, "text", text_or_null(text.at));
 	must(j);
-	json = json_dumps(j, JSON_COMPACT);
+	json = dump_to_fit(j);
 	monitor_note(m, NOTE_DIVERGENCE, e->seq, json ? json : "{}");
 	end_version(m);
 	_exit(0);

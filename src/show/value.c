@@ -60,7 +60,12 @@ static void show_path_of(struct view *v, int which)
 		if (p->kind != PART_NAME || p->arg != which)
 			continue;
 		put_char(v->out, '<');
-		put_bytes(v->out, name, strnlen(name, p->len));
+		/* Nobody's name is to look like more of the line, or like a terminal's commands. */
+		for (size_t k = 0; k < p->len && name[k]; k++)
+			if ((uint8_t)name[k] < ' ' || (uint8_t)name[k] > '~' || strchr("<>\\", name[k]))
+				buf_printf(v->out, "\\%03o", (uint8_t)name[k]);
+			else
+				put_char(v->out, name[k]);
 		put_char(v->out, '>');
 		return;
 	}
