@@ -20,7 +20,7 @@ scale=${TANDEM_TEST_SCALE:-1}
 limit=$((150 * scale * (${TANDEM_LAGGED:-0} ? 2 : 1)))
 
 if [ -z "${TANDEM_TEST_CONTAIN:-}" ]; then
-    exec "$CONTAIN" $((600 * scale)) bash "$0" "$@"
+    exec "$CONTAIN" $((1200 * scale)) bash "$0" "$@"
 fi
 unset CDPATH ENV BASH_ENV
 export LC_ALL=C TZ=UTC PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=$TANDEM_TEST_DIR/home
