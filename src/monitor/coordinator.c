@@ -209,7 +209,7 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void on_full(struct stream *s, int slowest);
+static void on_full(struct stream *s, const char *why, int slowest);
 static struct monitor *the_monitor;
 
 /* A switch between a task that traps rdtsc or cpuid and one that does not writes a control register or an MSR,
@@ -263,20 +263,20 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	leader_main(m);
 }
 
-/* Called by the leader's monitor while the stream is full. */
-static void on_full(struct stream *s, int slowest)
+/* Called by the leader's monitor while it waits for a follower. */
+static void on_full(struct stream *s, const char *why, int slowest)
 {
 	struct monitor *m = the_monitor;
 
 	if (slowest < 0)
 		return;
 	if (m->cfg->drop_when_full && slowest != m->sink_slot) {
-		monitor_notef(m, NOTE_DROP, slowest, "dropped: the stream is full and it is the slowest");
+		monitor_notef(m, NOTE_DROP, slowest, "dropped: %s and it is the slowest", why);
 		stream_drop_consumer(s, slowest);
 		return;
 	}
 	if (!s->warned)
-		monitor_notef(m, NOTE_WARNING, slowest, "the stream is full: the leader waits for the slowest follower");
+		monitor_notef(m, NOTE_WARNING, slowest, "%s: the leader waits for the slowest follower", why);
 	s->warned = true;
 }
 

@@ -107,7 +107,7 @@ static bool make_room(struct monitor *m)
 		}
 		if (slowest == head && !busy)
 			return false;
-		stream_wait(m->s, slowest == head ? -1 : who, &since);
+		stream_wait(m->s, "no more mapped files can be kept", slowest == head ? -1 : who, &since);
 	}
 }
 

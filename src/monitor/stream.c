@@ -111,13 +111,13 @@ void stream_begin(struct stream *s)
 	ring_rewind(&s->ring);
 }
 
-void stream_wait(struct stream *s, int slowest, uint64_t *since)
+void stream_wait(struct stream *s, const char *why, int slowest, uint64_t *since)
 {
 	uint64_t t = now_mono(), tail = 0, *at = slowest < 0 ? &tail : &s->ring.h->consumer[slowest].tail;
 
 	*since = *since ? *since : t;
 	if (s->on_full && t - *since > PATIENCE_NS)
-		s->on_full(s, slowest);
+		s->on_full(s, why, slowest);
 	tail = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 	__atomic_store_n(&s->ring.h->waiting, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(at, __ATOMIC_SEQ_CST) == tail)
@@ -133,7 +133,7 @@ struct event *stream_reserve(struct stream *s, uint64_t size)
 
 	must(size <= stream_max(s) && size % 8 == 0);
 	while (!(e = ring_reserve(&s->ring, size, &slowest)))
-		stream_wait(s, slowest, &since);
+		stream_wait(s, "the stream is full", slowest, &since);
 	s->bytes += size;
 	return e;
 }

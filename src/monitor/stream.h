@@ -13,8 +13,8 @@
 
 struct stream {
 	struct ring ring;
-	/* Called while the producer waits for space for longer than `patience`; may drop a consumer. */
-	void (*on_full)(struct stream *s, int slowest);
+	/* Called while the producer waits for longer than it has patience, with the reason; may drop a consumer. */
+	void (*on_full)(struct stream *s, const char *why, int slowest);
 	/* Called when less than STREAM_AHEAD bytes of memory that has been touched lie before the producer; may touch
 	 * more, from `ahead` on. */
 	void (*on_ahead)(struct stream *s);
@@ -35,8 +35,8 @@ void stream_drop_consumer(struct stream *s, int who);
 /* An event is about to be built: from here on the ring's head is where it will be. */
 void stream_begin(struct stream *s);
 /* Wait a little, at most 20 ms, for consumer `slowest` (-1: for nobody) to go on; *since is 0 at first, and keeps when that began:
- * after a second on_full is called, each time. */
-void stream_wait(struct stream *s, int slowest, uint64_t *since);
+ * after a second on_full is called, each time, with `why` as the reason. */
+void stream_wait(struct stream *s, const char *why, int slowest, uint64_t *since);
 /* Place for `size` bytes; waits until there is room. Never NULL; `size` is at most a quarter of
  * the ring, which stream_max tells. */
 struct event *stream_reserve(struct stream *s, uint64_t size);
