@@ -26,23 +26,11 @@ static struct copy *find(uint64_t dev, uint64_t ino)
 	return NULL;
 }
 
-static bool is_mapped(const struct monitor *m, const struct copy *c)
-{
-	for (const struct task *t = NULL; (t = task_next(m, t));) {
-		const struct mm *mm = t->in_mm;
-
-		for (int i = 0; mm && mm->tasks == t && i < mm->nmap; i++)
-			if (mm->map[i].shared && mm->map[i].dev == c->dev && mm->map[i].ino == c->ino)
-				return true;
-	}
-	return false;
-}
-
 /* What nobody has mapped any more is brought anew when it is mapped again: a file of the same number may be another one. */
 static void drop_unmapped(const struct monitor *m)
 {
 	for (int i = 0; i < ncopies; i++) {
-		if (is_mapped(m, &copies[i]))
+		if (file_is_mapped(m, copies[i].dev, copies[i].ino, MAPPED_SHARED))
 			continue;
 		close(copies[i].fd);
 		copies[i--] = copies[--ncopies];

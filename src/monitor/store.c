@@ -111,27 +111,14 @@ static bool make_room(struct monitor *m)
 	}
 }
 
-/* What is written by a mapping need not change a file's times. */
-static bool is_written_by_mapping(const struct monitor *m, const struct file_id *id)
-{
-	for (const struct task *t = NULL; (t = task_next(m, t));) {
-		const struct mm *mm = t->in_mm;
-
-		for (int i = 0; mm && mm->tasks == t && i < mm->nmap; i++)
-			if (mm->map[i].shared && mm->map[i].prot & PROT_WRITE && mm->map[i].dev == id->dev &&
-			    mm->map[i].ino == id->ino)
-				return true;
-	}
-	return false;
-}
-
 static int find(struct monitor *m, const struct file_id *id, bool mapped, struct kept **ret)
 {
 	struct kept *k;
 	int fd, err;
 
 	generation++;
-	mapped |= is_written_by_mapping(m, id);
+	/* What is written by a mapping need not change a file's times. */
+	mapped |= file_is_mapped(m, id->dev, id->ino, MAPPED_TO_WRITE);
 	for (int i = 0; i < nkept; i++)
 		mapped |= kept[i]->mapped && kept[i]->id.dev == id->dev && kept[i]->id.ino == id->ino;
 	for (int i = 0; i < nkept; i++)
@@ -288,18 +275,6 @@ void store_fd_names(struct monitor *m, struct task *t, int64_t result)
 
 /* ---- calls that change a mapped file ---- */
 
-static bool is_mapped(const struct monitor *m, const struct stat *st)
-{
-	for (const struct task *t = NULL; (t = task_next(m, t));) {
-		const struct mm *mm = t->in_mm;
-
-		for (int k = 0; mm && mm->tasks == t && k < mm->nmap; k++)
-			if (mm->map[k].dev == st->st_dev && mm->map[k].ino == st->st_ino)
-				return true;
-	}
-	return false;
-}
-
 /* Whether the descriptor names a file that somebody has mapped. Remembered per process that it is none,
  * since looking costs as much as a small write. */
 static bool names_mapped(const struct monitor *m, const struct task *t, int fd, struct stat *st)
@@ -315,7 +290,7 @@ static bool names_mapped(const struct monitor *m, const struct task *t, int fd, 
 		return false;
 	if (!task_stat_fd(t, fd, st))
 		return false;
-	if (S_ISREG(st->st_mode) && is_mapped(m, st))
+	if (S_ISREG(st->st_mode) && file_is_mapped(m, st->st_dev, st->st_ino, MAPPED_ANYHOW))
 		return true;
 	if (fd < 1024)
 		p->fdknown[fd / 64] |= bit;
@@ -498,7 +473,8 @@ void store_truncated(struct monitor *m, struct task *t, int64_t result)
 			publish_cut(m, &st, 0);
 		return;
 	}
-	if (call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0 && is_mapped(m, &st))
+	if (call_truncates_path(t, path, sizeof(path)) && stat(path, &st) == 0 &&
+	    file_is_mapped(m, st.st_dev, st.st_ino, MAPPED_ANYHOW))
 		publish_cut(m, &st, t->args[1]);
 }
 

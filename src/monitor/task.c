@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -199,6 +200,23 @@ struct mm *mm_new(struct monitor *m, pid_t pid)
 	mm->dom = domain_new(m);
 	mm->mem = open_mem(pid);
 	return mm;
+}
+
+bool file_is_mapped(const struct monitor *m, uint64_t dev, uint64_t ino, enum mapped_how how)
+{
+	for (const struct task *t = NULL; (t = task_next(m, t));) {
+		const struct mm *mm = t->in_mm;
+
+		/* One task of each address space will do. */
+		for (int i = 0; mm && mm->tasks == t && i < mm->nmap; i++) {
+			const struct mapping *map = &mm->map[i];
+
+			if (map->dev == dev && map->ino == ino && (how == MAPPED_ANYHOW || map->shared) &&
+			    (how != MAPPED_TO_WRITE || map->prot & PROT_WRITE))
+				return true;
+		}
+	}
+	return false;
 }
 
 struct mm *mm_get(struct mm *mm)

@@ -274,6 +274,10 @@ struct process *process_new(pid_t pid, struct mm *mm);
 struct mm *mm_new(struct monitor *m, pid_t pid);
 /* A copy: in a domain of its own, unless `from` shares memory, or sees that of others. */
 struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid);
+/* Whether anybody has mapped a file (or a segment): at all, only in mappings that are shared, only in those that may be written
+ * to as well. */
+enum mapped_how { MAPPED_ANYHOW, MAPPED_SHARED, MAPPED_TO_WRITE };
+bool file_is_mapped(const struct monitor *m, uint64_t dev, uint64_t ino, enum mapped_how how);
 struct mm *mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 /* Put a task on (or, NULL, off) the list of those that use an address space. */
