@@ -21,6 +21,7 @@
 #include "base/proc.h"
 #include "monitor/outside.h"
 #include "monitor/shields/insn.h"
+#include "monitor/witness.h"
 
 #ifndef ARCH_SET_CPUID
 #define ARCH_SET_CPUID 0x1012
@@ -45,6 +46,7 @@ struct coordinator {
 	int signals;
 	int root;                  /* pidfd of the leader's root: its number may be another's one day; or -1 */
 	bool rooted;               /* the leader's root runs the program, or has */
+	struct witness *witness;   /* of signals to our group: in the leader's monitor */
 	int after;                 /* signals to tandem since the root has ended */
 	int slot;                  /* the sink's slot, or -1 */
 	int alive;
@@ -193,16 +195,23 @@ int find_program(const char *name, char **ret_path)
 
 /* ---- monitors ---- */
 
-/* What a terminal sends to everybody is the program's business. */
-static void ignore_signals(void)
+/* Those that are passed on to the program. */
+static const int passed_on[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
+
+/* What a terminal, or anybody else, sends to everybody is the program's business. The leader's monitor says that it was sent. */
+static void ignore_signals(struct witness *w)
 {
-	static const int list[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2,
-	                           SIGPIPE, SIGWINCH, SIGCONT, SIGXFSZ, SIGXCPU};
+	static const int list[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGWINCH, SIGCONT, SIGXFSZ, SIGXCPU};
 	const struct sigaction quiet = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
 	sigset_t none;
 
 	for (size_t i = 0; i < countof(list); i++)
 		signal(list[i], SIG_IGN);
+	for (size_t i = 0; i < countof(passed_on); i++) {
+		signal(passed_on[i], SIG_IGN);
+		if (passed_on[i] != SIGALRM)       /* the monitor's own tick */
+			witness_watch(w, passed_on[i]);
+	}
 	/* Stops are waited for: a signal for each would only cost. */
 	sigaction(SIGCHLD, &quiet, NULL);
 	sigemptyset(&none);
@@ -240,7 +249,7 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	 * leader's core do not run for as long as the program is busy. A follower has no use for the terminal. */
 	if (version)
 		setsid();
-	ignore_signals();
+	ignore_signals(version ? NULL : c->witness);
 	close(c->notes[0]);
 	close(c->signals);
 	m->cfg = cfg;
@@ -504,7 +513,14 @@ static void end_early(const struct coordinator *c, int sig)
 	die_of(sig);
 }
 
-/* What the terminal sends has reached the leader, too: only what was meant for tandem is passed on. */
+/* Whether the leader's root got it, too: from a terminal, or because it went to all of our group. */
+static bool reached_root(const struct coordinator *c, const struct signalfd_siginfo *s)
+{
+	return s->ssi_code == SI_KERNEL || (getpgid(c->v[0].root) == getpgrp() &&
+	                                    witness_saw(c->witness, c->v[0].monitor, s->ssi_signo, s->ssi_pid));
+}
+
+/* Only what was meant for tandem is passed on. */
 static void read_signals(struct coordinator *c)
 {
 	struct signalfd_siginfo s;
@@ -520,19 +536,19 @@ static void read_signals(struct coordinator *c)
 			continue;
 		}
 		/* Signal 0: is it there? */
-		if (syscall(SYS_pidfd_send_signal, c->root, s.ssi_code == SI_KERNEL ? 0 : s.ssi_signo, NULL, 0) < 0 && errno == ESRCH)
+		if (syscall(SYS_pidfd_send_signal, c->root, reached_root(c, &s) ? 0 : s.ssi_signo, NULL, 0) < 0 && errno == ESRCH)
 			end_the_rest(c);
 	}
 }
 
 static int catch_signals(void)
 {
-	static const int list[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < countof(list); i++)
-		sigaddset(&set, list[i]);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < countof(passed_on); i++)
+		sigaddset(&set, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -704,6 +720,7 @@ static int prepare(struct coordinator *c)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, c->notes) < 0)
 		return -errno;
 	c->signals = catch_signals();
+	c->witness = witness_new();
 	for (int i = 1; i < cfg->n; i++)
 		if ((c->v[i].consumer = stream_add_consumer(&c->stream)) < 0)
 			return c->v[i].consumer;
@@ -741,6 +758,7 @@ int coordinate(struct run *run, struct outcome *ret)
 		close(c.root);
 	stream_destroy(&c.stream);
 	outside_free(c.outside);
+	witness_free(c.witness);
 	free(c.v);
 	return err;
 }
