@@ -7,6 +7,7 @@
 #   make install      into $(DESTDIR)$(PREFIX)
 #   make bench-ptrace compare with strace, programs and servers: prints tables (RUNS=7, ONLY=redis,nginx)
 #   make soak-redis   redis with a follower under load: nothing may go wrong or grow (MINUTES=10)
+#   make fuzz-log     the reader of recordings under libFuzzer (SECONDS=60)
 #   make fuzz         the fuzzers alone, for longer (FUZZ_ROUNDS=2000000)
 #   make clean
 #
@@ -25,7 +26,7 @@ WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototyp
            -Wno-missing-field-initializers
 SAN     := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 FLAGS    = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) $(if $(SANITIZE),-DTANDEM_SANITIZE) -Isrc -MMD -MP
-LIBS    := -lZydis -ldw -lelf -ljansson
+LIBS    := -lZydis -ldw -lelf -ljansson -lzstd
 
 SRC     := $(wildcard src/abi/*.c src/base/*.c src/monitor/*.c src/monitor/*/*.c src/log/*.c \
                       src/show/*.c src/why/*.c src/cli/*.c)
@@ -78,6 +79,14 @@ soak: check
 fuzz: units
 	for f in $(filter $(B)/unit/fuzz_%,$(UNITS)); do $$f "$$(date +%s)" $(or $(FUZZ_ROUNDS),2000000) || exit 1; done
 
+# Guided by what of the reader is reached; wants clang and its runtime (libclang-rt-dev).
+fuzz-log: all
+	@mkdir -p $(B)/fuzz-log
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -DLOG_FUZZER -Isrc -o $(B)/fuzz_log_guided \
+		tests/unit/fuzz_log.c src/log/*.c src/base/*.c -lzstd
+	$(B)/tandem record -o $(B)/fuzz-log/seed --stack=0 -- true
+	$(B)/fuzz_log_guided -max_total_time=$(or $(SECONDS),60) -max_len=65536 -rss_limit_mb=8192 $(B)/fuzz-log
+
 bench-ptrace:
 	tools/install-deps --bench
 	$(MAKE) all
@@ -96,5 +105,5 @@ install: all
 clean:
 	rm -rf build build-san build-clang build-san-clang
 
-.PHONY: all units demo check soak fuzz bench-ptrace soak-redis install clean
+.PHONY: all units demo check soak fuzz fuzz-log bench-ptrace soak-redis install clean
 -include $(OBJ:.o=.d) $(UNITS:=.d)
