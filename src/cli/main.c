@@ -14,6 +14,9 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{"run",    cmd_run,    "run several copies or versions of a program as one"},
+	{"record", cmd_record, "record a run of a program"},
+	{"replay", cmd_replay, "run a recorded program, or another build of it, again"},
+	{"show",   cmd_show,   "show what is in a recording"},
 	{"trace",  cmd_trace,  "show the calls of a program, also those that are none"},
 	{"doctor", cmd_doctor, "what this machine allows, and what follows from it"},
 	{NULL, NULL, NULL}

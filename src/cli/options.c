@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -103,6 +104,48 @@ uint64_t parse_size(const char *text, const char *option)
 	if (v > (uint64_t)INT64_MAX >> shift)
 		die("%s: '%s' is more than there can be", option, text);
 	return v << shift;
+}
+
+int parse_number(const char *text, const char *command, const char *option, long min, long max)
+{
+	char *end;
+	long v = strtol(text, &end, 10);
+
+	if (end == text || *end || v < min || v > max)
+		usage_error(command, "%s takes a number from %ld to %ld, not '%s'", option, min, max, text);
+	return v;
+}
+
+uint64_t parse_event(const char *text, const char *command, const char *option)
+{
+	char *end;
+	uint64_t v = strtoull(text, &end, 10);
+
+	if (end == text || *end || *text == '-' || !v)
+		usage_error(command, "%s takes a number from 1, not '%s'", option, text);
+	return v;
+}
+
+void parse_stack(const char *text, struct config *cfg)
+{
+	cfg->stack = min_of(parse_size(text, "--stack"), (uint64_t)1 << 20) & ~7u;
+}
+
+void parse_ring(const char *text, const char *command, struct config *cfg)
+{
+	cfg->ring_size = parse_size(text, "--ring");
+	if (cfg->ring_size < 1 << 20 || cfg->ring_size > 8ull << 30)
+		usage_error(command, "--ring takes a size from 1M to 8G, not '%s'", text);
+}
+
+void parse_chaos(const char *text, const char *command, struct config *cfg)
+{
+	char *end = NULL;
+
+	cfg->chaos = true;
+	cfg->chaos_seed = text ? strtoull(text, &end, 0) : (uint32_t)(now_wall() ^ getpid());
+	if (text && (end == text || *end || *text == '-'))
+		usage_error(command, "--chaos takes a number, not '%s'", text);
 }
 
 void parse_fault(const char *text, struct config *cfg)

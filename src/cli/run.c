@@ -53,26 +53,6 @@ static const struct argp_option options[] = {
 	{0}
 };
 
-static int number(const char *text, const char *option, long min, long max)
-{
-	char *end;
-	long v = strtol(text, &end, 10);
-
-	if (end == text || *end || v < min || v > max)
-		usage_error("run", "%s takes a number from %ld to %ld, not '%s'", option, min, max, text);
-	return v;
-}
-
-static uint64_t seed(const char *text)
-{
-	char *end;
-	uint64_t v = strtoull(text, &end, 0);
-
-	if (end == text || *end || *text == '-')
-		usage_error("run", "--chaos takes a number, not '%s'", text);
-	return v;
-}
-
 /* One of two words; true for the second. */
 static bool second_word(const char *text, const char *option, const char *a, const char *b)
 {
@@ -168,7 +148,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'n':
-		o->copies = number(arg, "-n", 1, 8);
+		o->copies = parse_number(arg, "run", "-n", 1, 8);
 		o->copies_given = true;
 		break;
 	case 'v': o->verbose = true; break;
@@ -178,25 +158,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_ENV:      add_env(o, arg); break;
 	case OPT_EXPOSE:          o->cfg.exposed |= parse_sources(arg); break;
 	case OPT_REPORT:          o->report = arg; break;
-	case OPT_DIVERGENCE_EXIT: o->divergence_exit = number(arg, "--divergence-exit", 0, 255); break;
+	case OPT_DIVERGENCE_EXIT: o->divergence_exit = parse_number(arg, "run", "--divergence-exit", 0, 255); break;
 	case OPT_ON_DIVERGENCE:   o->cfg.kill_on_divergence = second_word(arg, "--on-divergence", "drop", "kill"); break;
 	case OPT_WHEN_FULL:       o->cfg.drop_when_full = second_word(arg, "--when-full", "wait", "drop"); break;
 	case OPT_START:           o->cfg.start_main = second_word(arg, "--start", "exec", "main"); break;
-	case OPT_STACK:           o->cfg.stack = min_of(parse_size(arg, "--stack"), (uint64_t)1 << 20) & ~7u; break;
-	case OPT_RING:
-		o->cfg.ring_size = parse_size(arg, "--ring");
-		if (o->cfg.ring_size < 1 << 20 || o->cfg.ring_size > 8ull << 30)
-			usage_error("run", "--ring takes a size from 1M to 8G, not '%s'", arg);
-		break;
+	case OPT_STACK:           parse_stack(arg, &o->cfg); break;
+	case OPT_RING:            parse_ring(arg, "run", &o->cfg); break;
 	case OPT_FAULT:           parse_fault(arg, &o->cfg); break;
 	case OPT_THREADS:
 		if (strcmp(arg, "serial"))
 			usage_error("run", "--threads: serial is the only one yet, not '%s'", arg);
 		break;
-	case OPT_CHAOS:
-		o->cfg.chaos = true;
-		o->cfg.chaos_seed = arg ? seed(arg) : (uint32_t)(now_wall() ^ getpid());
-		break;
+	case OPT_CHAOS:           parse_chaos(arg, "run", &o->cfg); break;
 	case OPT_ENGINE:
 		if (strcmp(arg, "ptrace"))
 			usage_error("run", "--engine: ptrace is the only one yet, not '%s'", arg);

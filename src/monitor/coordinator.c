@@ -20,6 +20,7 @@
 
 #include "base/proc.h"
 #include "monitor/outside.h"
+#include "monitor/reprint.h"
 #include "monitor/shields/insn.h"
 #include "monitor/witness.h"
 
@@ -265,10 +266,16 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	if (!version && !(cfg->exposed & SRC_CPUID))
 		cpuid_prefetch();
 	trap_as_the_version(m);
+	/* One of them is enough. */
+	if (version == 1 && cfg->replaying)
+		m->reprint = reprint_new(fcntl(1, F_DUPFD_CLOEXEC, 3), fcntl(2, F_DUPFD_CLOEXEC, 3));
 	if (version)
 		follower_main(m);
 	c->stream.ring.h->producer = getpid();
-	c->stream.on_full = on_full;
+	/* What a recording waits for is nobody's business. */
+	c->stream.on_full = c->run->producer ? NULL : on_full;
+	if (c->run->producer)
+		c->run->producer(m, c->run->producer_ctx);
 	leader_main(m);
 }
 
@@ -620,11 +627,12 @@ static void drain_sink(struct coordinator *c, uint64_t ns)
 
 	while ((e = stream_next(&c->stream, c->slot, ns))) {
 		seq = e->seq;
-		c->run->sink(c->run->sink_ctx, e);
+		c->run->sink(c->run->sink_ctx, &c->stream, c->slot, e);
 		stream_release(&c->stream, c->slot, e);
 		if (seq % 1024 == 0 || (seq % 16 == 0 && now_mono() - since > ns))
-			break;
+			return;
 	}
+	c->run->sink(c->run->sink_ctx, &c->stream, c->slot, NULL);
 }
 
 static void look(struct coordinator *c, int timeout)
@@ -703,7 +711,8 @@ static json_t *versions_json(struct coordinator *c)
 			exit = json_string("killed");
 		else if (i && c->out->ended)
 			exit = json_integer(outcome_status(c->out));
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:i, s:i}", "role", i ? "follower" : "leader",
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:i, s:i}", "role",
+			i ? "follower" : c->run->cfg->replaying ? "recording" : "leader",
 			"command", command, "path", json_text(s->path), "exit", exit, "pid", (int)c->v[i].root,
 			"monitor", (int)c->v[i].monitor));
 	}

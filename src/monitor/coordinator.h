@@ -20,13 +20,16 @@ struct outcome {
 	uint64_t events;
 };
 
-/* Consumes the stream in the coordinator itself (trace): called with each event. */
-typedef void event_sink(void *ctx, const struct event *e);
+/* Consumes the stream in the coordinator itself (trace, record): called with each event, and now and then, while there is none,
+ * with NULL. `slot` is its own in the ring. */
+typedef void event_sink(void *ctx, struct stream *s, int slot, const struct event *e);
 
 struct run {
 	struct config *cfg;
 	event_sink *sink;          /* NULL: nobody */
 	void *sink_ctx;
+	void (*producer)(struct monitor *m, void *ctx);   /* version 0 in place of a leader (replay): does not return; or NULL */
+	void *producer_ctx;
 	bool keep_stdio;           /* the coordinator writes to what it was given */
 	int keep_fd;               /* a descriptor that stays open, or -1 */
 	bool verbose;

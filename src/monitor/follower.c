@@ -23,6 +23,7 @@
 #include "abi/walk.h"
 #include "monitor/copies.h"
 #include "monitor/points.h"
+#include "monitor/reprint.h"
 #include "monitor/shields/shields.h"
 #include "monitor/start.h"
 #include "monitor/views.h"
@@ -787,6 +788,8 @@ static void consume(struct monitor *m, const struct event *e)
 	struct task *t = e->task ? task_by_id(m, e->task) : NULL;
 
 	m->event = e;
+	if (m->reprint)
+		reprint_note(m->reprint, e);
 	if (e->type == EV_START && task_by_id(m, 1))
 		task_by_id(m, 1)->leader_tid = e->tid;
 	if (m->before_mark) {
@@ -826,6 +829,8 @@ static void consume(struct monitor *m, const struct event *e)
 			break;
 		}
 		need_same_call(m, t, e);
+		if (m->reprint)
+			reprint_call(m->reprint, t, e);
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
@@ -835,6 +840,8 @@ static void consume(struct monitor *m, const struct event *e)
 		}
 		if (e->flags & EVF_UNKNOWN)
 			cannot_follow(m, t, e);
+		if (m->reprint)
+			reprint_call(m->reprint, t, e);
 		complete_call(m, t, e);
 		break;
 	case EV_INSN:     on_insn(m, t, e); break;

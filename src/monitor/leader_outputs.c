@@ -183,7 +183,7 @@ static int plan_piece(void *ctx, const struct extent *x)
 
 static bool may_move(const struct monitor *m, const struct task *t)
 {
-	if (m->cfg->n < 2 || t->unmoved || t->row->who & (QUICK | NORET) || t->nr == SYS_ioctl || lead_makes_task(t->nr) ||
+	if (!config_followed(m->cfg) || t->unmoved || t->row->who & (QUICK | NORET) || t->nr == SYS_ioctl || lead_makes_task(t->nr) ||
 	    t->call_flags & (EVF_INT80 | EVF_UNKNOWN) || !lead_shares_memory(t))
 		return false;
 	for (unsigned i = 0; i < t->row->nargs; i++)

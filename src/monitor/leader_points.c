@@ -218,10 +218,10 @@ static bool has_other_programs(const struct monitor *m)
 	return false;
 }
 
-/* How many followers can take a state over: not those whose addresses are their own. */
+/* How many followers can take a state over: not those whose addresses are their own. A recording is one. */
 static int takers(const struct monitor *m)
 {
-	int n = 0;
+	int n = m->cfg->recording;
 
 	for (int i = 1; i < m->cfg->n; i++)
 		n += !m->cfg->spec[i].other && !(m->cfg->exposed & SRC_ASLR) && !m->cfg->start_main;
@@ -230,7 +230,7 @@ static int takers(const struct monitor *m)
 
 bool lead_points_serve(const struct monitor *m)
 {
-	return takers(m) == m->cfg->n - 1;
+	return takers(m) == m->cfg->n - 1 + m->cfg->recording;
 }
 
 static bool put_memory(struct state *s)
@@ -404,7 +404,7 @@ void lead_goes(struct monitor *m, struct task *t)
 void lead_computes_on(struct monitor *m, struct task *t)
 {
 	if (!t->held_back || t->state != TASK_RUNNING || t->phase != LEAD_USER || t->awaits_signal || t->p->foreign ||
-	    m->cfg->n < 2 || lead_keeps_waiting(t)) {
+	    !config_followed(m->cfg) || lead_keeps_waiting(t)) {
 		t->quiet_ticks = 0;
 		return;
 	}

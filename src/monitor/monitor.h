@@ -45,6 +45,8 @@ struct config {
 	bool fd_names;         /* events carry the names behind descriptors (trace -y) */
 	bool chaos;            /* the leader's tasks take turns by chance */
 	uint64_t chaos_seed;
+	bool recording;        /* the stream is kept: somebody follows it one day */
+	bool replaying;        /* the stream comes from a recording; versions from 1 on follow it */
 	bool tracing;          /* a person watches: publish calls that sleep after a while */
 	enum fault_kind fault;
 	uint64_t fault_ns, fault_seed, fault_event;
@@ -55,6 +57,12 @@ struct config {
 	struct rlimit limit[CONFIG_LIMITS];  /* config_limits, as they were then... */
 	bool limited[CONFIG_LIMITS];         /* ... where tandem has raised its own */
 };
+
+/* Whether anybody needs more than the calls: the bytes of files, states. */
+static inline bool config_followed(const struct config *cfg)
+{
+	return cfg->n > 1 || cfg->recording;
+}
 
 /* What a monitor tells the coordinator, over a socket that keeps messages apart. */
 enum note_kind {
@@ -121,7 +129,10 @@ struct monitor {
 	bool unordered;                /* tasks of its own layout have run in no order since a point */
 	bool before_mark;              /* events up to EV_MARK are skipped */
 	struct symbols *symbols;
+	struct reprint *reprint;       /* it is a replay, and prints; else NULL */
 };
+
+struct reprint;
 
 _Noreturn void leader_main(struct monitor *m);
 _Noreturn void follower_main(struct monitor *m);

@@ -24,7 +24,8 @@ bool start_marked(const struct config *cfg)
 	for (int i = 1; i < cfg->n; i++)
 		if (cfg->spec[i].other)
 			return true;
-	return cfg->start_main && cfg->n > 1;
+	/* Who replays a recording may run another executable. */
+	return cfg->recording || (cfg->start_main && cfg->n > 1);
 }
 
 bool start_is_own(const struct monitor *m)

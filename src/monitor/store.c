@@ -14,6 +14,7 @@
 #include "base/proc.h"
 #include "monitor/copier.h"
 #include "monitor/publish.h"
+#include "monitor/written.h"
 #include "show/names.h"
 
 /* Kept files beyond this many are forgotten, the longest unused first, once all followers have passed. */
@@ -204,7 +205,7 @@ int store_keep(struct monitor *m, struct task *t, const char *stat_path, uint64_
 	ret->mode = st.st_mode;
 	ret->from = offset;
 	ret->to = offset + len;
-	if (m->cfg->n < 2 || !S_ISREG(st.st_mode))
+	if (!config_followed(m->cfg) || !S_ISREG(st.st_mode))
 		return 0;
 	if ((err = find(m, ret, how == STORE_MAPPED, &k)))
 		return err;
@@ -223,7 +224,7 @@ int store_keep_memory(struct monitor *m, struct task *t, const struct mapping *m
 
 	*ret = (struct file_id){.dev = map->dev, .ino = map->ino, .size = end, .store = ~0u, .mode = S_IFREG | 0600,
 	                        .from = map->offset, .to = end};
-	if (m->cfg->n < 2)
+	if (!config_followed(m->cfg))
 		return 0;
 	if ((err = find(m, ret, true, &k)) || (err = copy_range(k, t, map->start, map->offset, end, false)))
 		return err;
@@ -321,37 +322,15 @@ static int64_t file_position(struct task *t, int fd)
 	return (at = proc_line(text, "pos")) ? strtoll(at, NULL, 10) : -1;
 }
 
-/* The bytes that were written, out of the program's buffers. */
-struct written { struct task *t; char *at; uint64_t left; };
-
-static int take_written(void *ctx, const struct extent *x)
-{
-	struct written *w = ctx;
-	uint64_t n = min_of(x->len, w->left);
-
-	if (x->kind != K_BUF)
-		return 0;
-	guest_read(w->t, x->addr, w->at, n);
-	w->at += n;
-	w->left -= n;
-	return 0;
-}
-
-static int read_written(void *ctx, uint64_t addr, void *buf, size_t len)
-{
-	struct written *w = ctx;
-
-	return guest_read(w->t, addr, buf, len);
-}
-
 static void publish_write(struct monitor *m, struct task *t, const struct stat *st, int64_t offset, uint64_t len)
 {
-	struct file_write *w = publish_part(m, PART_APPLY, 0, 0, NULL, sizeof(*w) + len);
-	struct written out = {t, (char *)(w + 1), len};
-	struct walk walk = {.row = t->row, .args = t->args, .read = read_written, .visit = take_written, .ctx = &out};
+	struct file_write w = {st->st_dev, st->st_ino, offset, len};
+	struct buf bytes = {0};
 
-	*w = (struct file_write){st->st_dev, st->st_ino, offset, len};
-	walk_entry(&walk);
+	buf_add(&bytes, &w, sizeof(w));
+	call_written(t, len, &bytes);
+	publish_part(m, PART_APPLY, 0, 0, bytes.at, bytes.len);
+	buf_free(&bytes);
 }
 
 /* ---- calls that move bytes from descriptor to descriptor ---- */
@@ -466,7 +445,7 @@ void store_truncated(struct monitor *m, struct task *t, int64_t result)
 	char path[4200];
 	struct stat st;
 
-	if (m->cfg->n < 2 || !nkept || result < 0)
+	if (!config_followed(m->cfg) || !nkept || result < 0)
 		return;
 	if (t->nr != SYS_truncate) {
 		if (names_mapped(m, t, result, &st))
@@ -515,7 +494,7 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 	struct stat st;
 	int64_t at;
 
-	if (m->cfg->n < 2 || !names_mapped(m, t, t->args[t->row->who & WRITES3 ? 2 : 0], &st))
+	if (!config_followed(m->cfg) || !names_mapped(m, t, t->args[t->row->who & WRITES3 ? 2 : 0], &st))
 		return;
 	if (mover(t->nr) && result > 0 && result <= APPLY_MAX && publish_moved(m, t, &st, result))
 		return;
@@ -690,7 +669,7 @@ int image_publish(struct monitor *m, struct task *t)
 	for (int i = 0; !err && i < im->n; i++) {
 		struct image_map *x = &im->map[i];
 
-		if (m->cfg->n < 2)
+		if (!config_followed(m->cfg))
 			break;
 		if (x->kind == MAPK_FILE && (x->prot & PROT_WRITE))
 			publish_tail(m, t, x);

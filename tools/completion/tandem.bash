@@ -22,7 +22,7 @@ _tandem()
                 break
                 ;;
             -n | -o | -e | -s | --with | --with-cmd | --env | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | --threads | \
-                --start | --stack | --ring | --fault)
+                --start | --stack | --ring | --fault | --from | --to | --task | --call)
                 [[ ${COMP_WORDS[i + 1]-} != "=" ]] || ((i++))
                 ((i++))
                 # --env=NAME=VALUE
@@ -55,31 +55,48 @@ _tandem()
         COMPREPLY=($(compgen -P "$cut" -W 'vdso pid tsc cpuid rand cpu auxv aslr rseq uninit threads signals shm' -- "${word##*,}"))
         return
         ;;
+    replay:--expose)
+        [[ $word != *,* ]] || cut=${word%,*},
+        COMPREPLY=($(compgen -P "$cut" -W 'pid auxv aslr uninit' -- "${word##*,}"))
+        return
+        ;;
     run:--on-divergence) COMPREPLY=($(compgen -W 'drop kill' -- "$word")) && return ;;
     run:--when-full)     COMPREPLY=($(compgen -W 'wait drop' -- "$word")) && return ;;
     run:--engine)        COMPREPLY=($(compgen -W 'ptrace' -- "$word")) && return ;;
     run:--threads)       COMPREPLY=($(compgen -W 'serial' -- "$word")) && return ;;
     run:--start)         COMPREPLY=($(compgen -W 'exec main' -- "$word")) && return ;;
     run:--with)          COMPREPLY=($(compgen -c -- "$word")) && return ;;
-    run:--report | trace:-o) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")) && return ;;
-    trace:-e)
+    run:--report | replay:--report | trace:-o | record:-o | show:-o) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")) && return ;;
+    trace:-e | show:-e | show:--call)
         cut=
         [[ $word != *,* ]] || cut=${word%,*},
         COMPREPLY=($(compgen -P "$cut" -W 'file network process memory signal time random' -- "${word##*,}"))
         return
         ;;
     run:--env) compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -e -S = -- "$word")) && return ;;
-    run:-n | run:--with-cmd | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p) return ;;
+    run:-n | run:--with-cmd | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p | \
+        record:--stack | record:--ring | replay:-n | replay:--divergence-exit | replay:--fault | show:-s | show:--from | show:--to | show:--task) return ;;
     esac
 
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run trace doctor --help --version' -- "$word"))
+        COMPREPLY=($(compgen -W 'run record replay show trace doctor --help --version' -- "$word"))
         return
     fi
     case $command in
     run)
         COMPREPLY=($(compgen -W '-n -v --with= --with-cmd= --env= --expose= --report= --divergence-exit= --on-divergence= --when-full= --engine=
             --start= --stack= --ring= --threads= --chaos --fault= --stats --verbose --help --' -- "$word"))
+        ;;
+    record)
+        COMPREPLY=($(compgen -W '-o -v --bundle --chaos --stack= --ring= --stats --verbose --help --' -- "$word"))
+        ;;
+    replay)
+        COMPREPLY=($(compgen -W '-n -v --expose= --report= --divergence-exit= --fault= --verbose --help' -- "$word"))
+        [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
+        ;;
+    show)
+        COMPREPLY=($(compgen -W '-o -e -s -k -T -t -tt -ttt -c -C -v -q --from= --to= --task= --call= --all --json --chrome --help' -- "$word"))
+        [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
         ;;
     trace)
         COMPREPLY=($(compgen -W '-o -e -s -y -k -T -t -tt -ttt -c -C -f -v -q --stack= --help --' -- "$word"))

@@ -1,0 +1,243 @@
+/* replay.c - `tandem replay`: a recording takes the leader's place. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "monitor/player.h"
+#include "monitor/shields/insn.h"
+
+enum { OPT_REPORT = 256, OPT_DIVERGENCE_EXIT, OPT_EXPOSE, OPT_FAULT };
+
+struct replay_options {
+	struct config cfg;
+	const char *report;
+	int copies, divergence_exit;
+	bool verbose;
+};
+
+static const struct argp_option options[] = {
+	{NULL, 'n', "N", 0, "replay it N times at once (1 to 7; default 1)", 0},
+	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields of the replay away: pid, auxv, aslr, uninit", 0},
+	{"report", OPT_REPORT, "FILE", 0, "write the outcome as JSON", 0},
+	{"divergence-exit", OPT_DIVERGENCE_EXIT, "N", 0, "end with status N when a replay diverged (default 125)", 0},
+	{"fault", OPT_FAULT, "FAULT", 0, "for tests: lag:MAX,SEED or stop:TIME@EVENT hold replays back", 0},
+	{"verbose", 'v', NULL, 0, "show progress", 0},
+	{0}
+};
+
+/* What the recording has of the other sources are the program's own values. */
+static void expose(struct replay_options *o, const char *list)
+{
+	o->cfg.exposed |= parse_sources(list);
+	if (o->cfg.exposed & ~(SRC_PID | SRC_AUXV | SRC_ASLR | SRC_UNINIT))
+		usage_error("replay", "--expose: only pid, auxv, aslr and uninit can differ from what was recorded, not '%s'", list);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct replay_options *o = state->input;
+
+	switch (key) {
+	case 'n':                 o->copies = parse_number(arg, "replay", "-n", 1, 7); break;
+	case 'v':                 o->verbose = true; break;
+	case OPT_EXPOSE:          expose(o, arg); break;
+	case OPT_REPORT:          o->report = arg; break;
+	case OPT_DIVERGENCE_EXIT: o->divergence_exit = parse_number(arg, "replay", "--divergence-exit", 0, 255); break;
+	case OPT_FAULT:           parse_fault(arg, &o->cfg); break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp argp = {
+	options, parse, "FILE [-- OTHER [ARG...]]",
+	"Run a recorded program again, with what it got from the world then and without touching the world now; it prints what it "
+	"printed. With OTHER, another build of it is run against what was recorded, and compared.\v"
+	"The exit status is the recorded program's; 125: tandem failed, the recording is not complete, or the replay diverged.",
+	NULL, NULL, NULL
+};
+
+/* ---- the recording's own words ---- */
+
+static json_t *read_about(struct log_reader *r)
+{
+	struct buf text = {0};
+	json_t *j = NULL;
+
+	if (r->nchunks && r->chunk[0].c.kind == CHUNK_ABOUT && !log_chunk_data(r, 0, &text))
+		j = json_loadb(text.at, text.len, 0, NULL);
+	buf_free(&text);
+	return j;
+}
+
+static uint64_t number(const json_t *about, const char *key)
+{
+	return json_integer_value(json_object_get(about, key));
+}
+
+/* The strings behind one argument of the recorded exec: the first part is the array of pointers, the others one string each. */
+static char **exec_strings(const struct event *e, int arg)
+{
+	const struct part *p = event_parts(e);
+	char **list = xcalloc(1, sizeof(*list));
+	int n = 0;
+	bool array = true;
+
+	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p)) {
+		if (p->kind != PART_IN || p->arg != arg)
+			continue;
+		if (!array) {
+			list = xrealloc(list, (n + 2) * sizeof(*list));
+			list[n++] = strndup(part_data(p), p->len);
+			list[n] = NULL;
+		}
+		array = false;
+	}
+	return list;
+}
+
+/* Of the first exec; a recording without one has nothing to replay. */
+static bool recorded_command(struct log_reader *r, struct version_spec *ret)
+{
+	const struct event *e;
+	const struct part *path;
+
+	do
+		e = log_next(r);
+	while (e && !(e->type == EV_CALL && e->flags & EVF_EXEC));
+	path = e ? event_part(e, PART_IN, 1) : NULL;
+	if (!path)
+		return false;
+	*ret = (struct version_spec){strndup(part_data(path), path->len), exec_strings(e, 2), exec_strings(e, 3), false};
+	return ret->argv[0] != NULL;
+}
+
+/* What cannot be made to happen here as it did there would be silently wrong. */
+static void need_machine(const json_t *about, const char *path)
+{
+	if (json_is_true(json_object_get(about, "rdtsc_traps")) && !cpu_traps_rdtsc())
+		die("%s: recorded where rdtsc can be made to trap, which it can't be here (tandem doctor tells more)", path);
+	if (json_is_true(json_object_get(about, "cpuid_faults")) && !cpu_has_cpuid_faulting())
+		die("%s: recorded where cpuid can be made to fault, which it can't be here (tandem doctor tells more)", path);
+}
+
+static void configure(struct config *cfg, const json_t *about, int copies)
+{
+	uint64_t blocked = number(about, "blocked");
+
+	cfg->n = 1 + copies;
+	cfg->replaying = true;
+	cfg->ignored = number(about, "ignored");
+	sigemptyset(&cfg->sigmask);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (blocked & sig_bit(sig))
+			sigaddset(&cfg->sigmask, sig);
+	cfg->ring_size = max_of(cfg->ring_size, min_of(number(about, "ring"), 8ull << 30));
+}
+
+/* ---- */
+
+/* What there was to say at the end of the recording: calls that were refused or not known, counts. */
+static json_t *read_end(struct log_reader *r)
+{
+	struct buf text = {0};
+	json_t *j = NULL;
+
+	if (r->complete && !log_chunk_data(r, r->nchunks - 1, &text))
+		j = json_loadb(text.at, text.len, 0, NULL);
+	buf_free(&text);
+	return j;
+}
+
+static void write_report(int fd, const char *path, struct log_reader *r, const struct outcome *out)
+{
+	json_t *end = read_end(r);
+	json_t *j = json_pack("{s:O, s:O, s:I, s:O, s:O*, s:O*, s:O*}", "divergences", out->divergences, "versions", out->versions,
+	                      "events", (json_int_t)out->events, "warnings", out->warnings, "refused",
+	                      json_object_get(end, "refused"), "unknown", json_object_get(end, "unknown"), "counts",
+	                      json_object_get(end, "counts"));
+	char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+
+	if (!text || write_all(fd, text, strlen(text)) || write_all(fd, "\n", 1) || close(fd))
+		die("cannot write the report %s: %s", path, strerror(errno));
+	free(text);
+	json_decref(j);
+	json_decref(end);
+}
+
+static bool all_followed(const struct outcome *out)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(out->versions, i, v)
+		if (i && !json_is_integer(json_object_get(v, "exit")))
+			return false;
+	return true;
+}
+
+/* `--` parts the recording from another program; without it there is none. */
+static char **other_program(int argc, char **argv, int rest)
+{
+	if (rest + 1 == argc)
+		return NULL;
+	if (strcmp(argv[rest + 1], "--"))
+		usage_error("replay", "'%s' is one word too many: another program goes behind --", argv[rest + 1]);
+	if (rest + 2 == argc)
+		usage_error("replay", "no program behind --");
+	return argv + rest + 2;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+	struct replay_options o = {.copies = 1, .divergence_exit = EXIT_TANDEM};
+	struct version_spec recorded, other;
+	struct log_reader *r;
+	struct outcome out;
+	struct run run;
+	json_t *about;
+	char *error, **words;
+	int rest, err, fd = -1, status = -1;
+
+	config_init(&o.cfg);
+	parse_options(&argp, argc, argv, &rest, &o);
+	if (rest >= argc)
+		usage_error("replay", "no recording was given");
+	words = other_program(argc, argv, rest);
+	if (!(r = log_open(argv[rest], &error)))
+		die("%s", error);
+	if (!(about = read_about(r)) || !recorded_command(r, &recorded))
+		die("%s", r->damage ? r->damage : xasprintf("%s: nothing was recorded", argv[rest]));
+	need_machine(about, argv[rest]);
+	configure(&o.cfg, about, o.copies);
+	if (player_check_files(r))
+		die("%s: cannot be replayed with other files (tandem record --bundle keeps them)", argv[rest]);
+	o.cfg.spec = xcalloc(o.cfg.n, sizeof(*o.cfg.spec));
+	other = recorded;
+	if (words) {
+		other.argv = words;
+		other.other = true;
+		if ((err = find_program(words[0], &other.path)))
+			return err;
+	}
+	for (int i = 0; i < o.cfg.n; i++)
+		o.cfg.spec[i] = i ? other : recorded;
+	if (o.report && (fd = open(o.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+		die("cannot write the report %s: %s", o.report, strerror(errno));
+	run = (struct run){.cfg = &o.cfg, .producer = player_main, .producer_ctx = r, .keep_fd = fd,
+	                   .verbose = o.verbose && isatty(2)};
+	if ((err = coordinate(&run, &out)))
+		cannot_start(err);
+	if (fd >= 0)
+		write_report(fd, o.report, r, &out);
+	if (json_array_size(out.divergences))
+		status = o.divergence_exit;
+	else if (!out.ended || !all_followed(&out))
+		status = EXIT_TANDEM;
+	end_like(&out, status);
+}

@@ -1,0 +1,284 @@
+/* player.c - see player.h.
+ *
+ * The stores of files that the recording brings become memfds of the player's, as the leader's monitor had them. Each is made when
+ * the first event names it, and given up once many others were needed since and no follower can ask for it any more: a recording
+ * may have thousands.
+ */
+#define _GNU_SOURCE
+#include "monitor/player.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* So many memfds are there at a time. */
+#define STORES_MAX 512
+
+struct store {
+	uint64_t number;
+	int fd;
+	uint32_t chunks;               /* those before this one are in it */
+	uint64_t last_pos;             /* of the stream, when it was last named */
+};
+
+/* Where in the file a store's chunks are: sorted by store, then by place. */
+struct piece { uint64_t store; uint32_t chunk; };
+
+struct player {
+	struct monitor *m;
+	struct log_reader *r;
+	struct piece *piece;
+	uint32_t npieces;
+	struct store store[STORES_MAX];
+	int nstores;
+	struct buf data;
+};
+
+/* ---- files by name ---- */
+
+static bool read_whole(int fd, char *to, uint64_t from, uint64_t len)
+{
+	for (uint64_t done = 0; done < len;) {
+		ssize_t n = pread(fd, to + done, len - done, from + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += n;
+	}
+	return true;
+}
+
+/* A CHUNK_FILE, taken apart; false where it is none. */
+static bool parse_file(const struct buf *b, const struct log_file **ret, const char **ret_path, const struct log_range **ret_range)
+{
+	const struct log_file *f = (const struct log_file *)b->at;
+
+	if (b->len < sizeof(*f) || !f->path_len || f->path_len > b->len - sizeof(*f) ||
+	    (b->len - sizeof(*f) - f->path_len) / sizeof(struct log_range) != f->nranges || b->at[sizeof(*f) + f->path_len - 1])
+		return false;
+	*ret = f;
+	*ret_path = b->at + sizeof(*f);
+	/* Behind a path of any length: copied before it is looked at. */
+	*ret_range = (const struct log_range *)(*ret_path + f->path_len);
+	return true;
+}
+
+/* Copy what the chunk names into `to` (-1: only look). NULL, or what is wrong, to be freed. */
+static char *bring_file(const struct buf *chunk, int to)
+{
+	const struct log_file *f;
+	const struct log_range *range;
+	const char *path;
+	char *why = NULL, *bytes;
+	struct log_range x;
+	struct stat st;
+	int fd;
+
+	if (!parse_file(chunk, &f, &path, &range))
+		return xstrdup("the recording names a file in a way that cannot be");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		why = xasprintf("%s, which the recording needs: %s", path, strerror(errno));
+	else if ((uint64_t)st.st_size != f->id.size)
+		why = xasprintf("%s has changed since the recording: %llu bytes then, %llu now", path,
+		                (unsigned long long)f->id.size, (unsigned long long)st.st_size);
+	for (uint32_t i = 0; i < f->nranges && !why; i++) {
+		memcpy(&x, range + i, sizeof(x));
+		if (x.from > x.to || x.to > f->id.size)
+			break;
+		bytes = xmalloc(x.to - x.from);
+		if (!read_whole(fd, bytes, x.from, x.to - x.from) || hash_bytes(bytes, x.to - x.from, 0) != x.hash)
+			why = xasprintf("%s has changed since the recording: the same size, other bytes", path);
+		else if (to >= 0 && pwrite(to, bytes, x.to - x.from, x.from) != (ssize_t)(x.to - x.from))
+			why = xasprintf("no room for the bytes of %s", path);
+		free(bytes);
+	}
+	if (fd >= 0)
+		close(fd);
+	return why;
+}
+
+int player_check_files(struct log_reader *r)
+{
+	struct buf b = {0};
+	int err = 0;
+
+	for (uint32_t i = 0; i < r->nchunks; i++) {
+		char *why = NULL;
+
+		if (r->chunk[i].c.kind != CHUNK_FILE)
+			continue;
+		buf_clear(&b);
+		if (log_chunk_data(r, i, &b))
+			continue;      /* the reader says so when it comes there */
+		if ((why = bring_file(&b, -1))) {
+			warn("%s", why);
+			err = -ENODATA;
+		}
+		free(why);
+	}
+	buf_free(&b);
+	return err;
+}
+
+/* ---- stores ---- */
+
+static int by_store(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	return x->store != y->store ? (x->store < y->store ? -1 : 1) : x->chunk < y->chunk ? -1 : x->chunk > y->chunk;
+}
+
+static void list_pieces(struct player *p)
+{
+	for (uint32_t i = 0; i < p->r->nchunks; i++) {
+		const struct log_chunk *c = &p->r->chunk[i].c;
+
+		if (c->kind != CHUNK_STORE && c->kind != CHUNK_FILE)
+			continue;
+		if (!(p->npieces & (p->npieces - 1)))
+			p->piece = xrealloc(p->piece, max_of(2 * p->npieces, 16u) * sizeof(*p->piece));
+		p->piece[p->npieces++] = (struct piece){c->ident, i};
+	}
+	if (p->npieces)
+		qsort(p->piece, p->npieces, sizeof(*p->piece), by_store);
+}
+
+static uint32_t first_piece(const struct player *p, uint64_t store)
+{
+	uint32_t low = 0, high = p->npieces;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (p->piece[mid].store < store)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static _Noreturn void player_end(struct player *p, const char *why)
+{
+	monitor_notef(p->m, NOTE_WARNING, 0, "%s: the replay ends after event %llu", why,
+	              (unsigned long long)p->m->s->ring.h->seq);
+	stream_close(p->m->s);
+	stream_drain(p->m->s);
+	_exit(0);
+}
+
+static void add_piece(struct player *p, struct store *s, uint32_t chunk)
+{
+	const struct log_chunk *c = &p->r->chunk[chunk].c;
+	char *why;
+
+	buf_clear(&p->data);
+	if (log_chunk_data(p->r, chunk, &p->data))
+		player_end(p, p->r->damage);
+	if (c->kind == CHUNK_FILE) {
+		if ((why = bring_file(&p->data, s->fd)))
+			player_end(p, why);
+	} else if (pwrite(s->fd, p->data.at, p->data.len, c->offset) != (ssize_t)p->data.len) {
+		player_end(p, "no room for the bytes of a mapped file");
+	}
+}
+
+/* Give up the store that was not named for the longest time; wait until that can be. */
+static struct store *make_room(struct player *p)
+{
+	uint64_t since = 0;
+
+	for (;;) {
+		uint64_t head = p->m->s->ring.h->head;
+		struct store *oldest = &p->store[0];
+		int who;
+
+		for (int i = 1; i < p->nstores; i++)
+			if (p->store[i].last_pos < oldest->last_pos)
+				oldest = &p->store[i];
+		if (oldest->last_pos < ring_slowest(&p->m->s->ring, head, &who)) {
+			close(oldest->fd);
+			return oldest;
+		}
+		stream_wait(p->m->s, "no more mapped files can be kept", who, &since);
+	}
+}
+
+/* The memfd of a store, with all that the recording has of it up to here. */
+static int store_fd(struct player *p, const struct file_id *id)
+{
+	struct store *s = NULL;
+	uint32_t here = p->r->next_chunk;
+
+	for (int i = 0; i < p->nstores && !s; i++)
+		if (p->store[i].number == id->store)
+			s = &p->store[i];
+	if (!s) {
+		s = p->nstores < STORES_MAX ? &p->store[p->nstores++] : make_room(p);
+		*s = (struct store){.number = id->store, .fd = memfd_create("tandem-file", MFD_CLOEXEC)};
+		if (s->fd < 0 || ftruncate(s->fd, page_up(id->size)) < 0)
+			player_end(p, "no room for the bytes of mapped files");
+	}
+	for (uint32_t i = first_piece(p, s->number); i < p->npieces && p->piece[i].store == s->number; i++)
+		if (p->piece[i].chunk >= s->chunks && p->piece[i].chunk < here)
+			add_piece(p, s, p->piece[i].chunk);
+	s->chunks = here;
+	s->last_pos = p->m->s->ring.h->head;
+	return s->fd;
+}
+
+/* ---- events ---- */
+
+static void play(struct player *p, const struct event *e)
+{
+	struct stream *s = p->m->s;
+	struct event *copy = xmalloc(e->size), *to;
+	struct part *part;
+
+	if (e->size > stream_max(s))
+		player_end(p, "an event is larger than the stream takes");
+	stream_begin(s);
+	memcpy(copy, e, e->size);
+	part = event_parts(copy);
+	for (uint32_t i = 0; i < e->nparts; i++, part = part_next(part)) {
+		struct file_id *id = part_data(part);
+
+		if (part->kind == PART_FILE && part->len > sizeof(*id) && id->store != ~0u)
+			id->store = store_fd(p, id);
+	}
+	to = stream_reserve(s, copy->size);
+	memcpy(to, copy, copy->size);
+	stream_publish(s, to);
+	free(copy);
+}
+
+_Noreturn void player_main(struct monitor *m, void *reader)
+{
+	struct player *p = xcalloc(1, sizeof(*p));
+	const struct event *e;
+	bool ended = false;
+
+	p->m = m;
+	p->r = reader;
+	monitor_let_go(m);
+	list_pieces(p);
+	log_rewind(p->r);
+	while (!ended && (e = log_next(p->r))) {
+		if ((ended = e->type == EV_END))
+			m->root_status = e->result;
+		play(p, e);
+	}
+	if (!ended)
+		player_end(p, p->r->damage ? p->r->damage : "the recording has no end");
+	stream_close(m->s);
+	monitor_notef(m, NOTE_END, m->root_status, "{\"events\":%llu}", (unsigned long long)m->s->ring.h->seq);
+	stream_drain(m->s);
+	_exit(0);
+}
