@@ -8,7 +8,7 @@ CC        := gcc
 PROGFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Wno-clobbered
 HEADERS   := $(wildcard $(TESTS_DIR)/prog/*.h)
 
-NAMES     := $(filter-out article parting, $(patsubst $(TESTS_DIR)/prog/%.c,%,$(wildcard $(TESTS_DIR)/prog/*.c)))
+NAMES     := $(filter-out article parting debugged, $(patsubst $(TESTS_DIR)/prog/%.c,%,$(wildcard $(TESTS_DIR)/prog/*.c)))
 VARIANTS  := vdso:1 pid:2 tsc:3 uninit:4 cache:5
 FLAVORED  := show-auxv show-aslr show-tsc show-vdso-clock show-cpuid show-rdrand show-rseq \
              call-signal call-birth call-memory call-entry call-thread call-exec race-plain
@@ -17,7 +17,8 @@ STATIC    := ticker dies holder
 PROGS     := $(NAMES:%=$(OUT)/%) $(STATIC:%=$(OUT)/%-static) \
              $(foreach f,static static-pie nopie,$(FLAVORED:%=$(OUT)/%-$f)) \
              $(foreach v,$(VARIANTS),$(OUT)/article-$(firstword $(subst :, ,$v)) $(OUT)/article-$(firstword $(subst :, ,$v))-static) \
-             $(OUT)/parting-0 $(OUT)/parting-1 $(OUT)/parting-dynamic-0 $(OUT)/parting-dynamic-1 $(OUT)/contain
+             $(OUT)/parting-0 $(OUT)/parting-1 $(OUT)/parting-dynamic-0 $(OUT)/parting-dynamic-1 \
+             $(OUT)/debugged $(OUT)/debugged-static $(OUT)/contain
 
 all: $(PROGS)
 
@@ -46,6 +47,12 @@ $(OUT)/parting-dynamic-%: $(TESTS_DIR)/prog/parting.c | $(OUT)
 	$(CC) $(PROGFLAGS) -O0 -DSIDE=$* -o $@ $<
 $(OUT)/parting-%: $(TESTS_DIR)/prog/parting.c | $(OUT)
 	$(CC) $(PROGFLAGS) -O0 -DSIDE=$* -static -o $@ $<
+
+# As people debug programs.
+$(OUT)/debugged: $(TESTS_DIR)/prog/debugged.c | $(OUT)
+	$(CC) $(PROGFLAGS) -O0 -pthread -o $@ $<
+$(OUT)/debugged-static: $(TESTS_DIR)/prog/debugged.c | $(OUT)
+	$(CC) $(PROGFLAGS) -O0 -pthread -static -o $@ $<
 
 $(OUT):
 	mkdir -p $@

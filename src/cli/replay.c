@@ -7,16 +7,17 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "monitor/gdb.h"
 #include "monitor/player.h"
 #include "monitor/shields/insn.h"
 
-enum { OPT_REPORT = 256, OPT_DIVERGENCE_EXIT, OPT_EXPOSE, OPT_FAULT };
+enum { OPT_REPORT = 256, OPT_DIVERGENCE_EXIT, OPT_EXPOSE, OPT_FAULT, OPT_GDB, OPT_AT };
 
 struct replay_options {
 	struct config cfg;
 	const char *report;
 	int copies, divergence_exit;
-	bool verbose;
+	bool verbose, gdb;
 };
 
 static const struct argp_option options[] = {
@@ -24,6 +25,8 @@ static const struct argp_option options[] = {
 	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields of the replay away: pid, auxv, aslr, uninit", 0},
 	{"report", OPT_REPORT, "FILE", 0, "write the outcome as JSON", 0},
 	{"divergence-exit", OPT_DIVERGENCE_EXIT, "N", 0, "end with status N when a replay diverged (default 125)", 0},
+	{"gdb", OPT_GDB, NULL, 0, "wait for gdb at the program's first instruction; how to connect is printed", 0},
+	{"at", OPT_AT, "EVENT", 0, "with --gdb: wait before this event instead", 0},
 	{"fault", OPT_FAULT, "FAULT", 0, "for tests: lag:MAX,SEED or stop:TIME@EVENT hold replays back", 0},
 	{"verbose", 'v', NULL, 0, "show progress", 0},
 	{0}
@@ -47,6 +50,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_EXPOSE:          expose(o, arg); break;
 	case OPT_REPORT:          o->report = arg; break;
 	case OPT_DIVERGENCE_EXIT: o->divergence_exit = parse_number(arg, "replay", "--divergence-exit", 0, 255); break;
+	case OPT_GDB:             o->gdb = true; break;
+	case OPT_AT:              o->cfg.gdb_at = parse_event(arg, "replay", "--at"); break;
 	case OPT_FAULT:           parse_fault(arg, &o->cfg); break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -181,6 +186,18 @@ static bool all_followed(const struct outcome *out)
 	return true;
 }
 
+static int listen_for_gdb(const char *exe)
+{
+	char *command;
+	int fd = gdb_listen(exe, &command);
+
+	if (fd < 0)
+		die("cannot wait for gdb: %s", strerror(-fd));
+	warn("waiting for gdb: %s", command);
+	free(command);
+	return fd;
+}
+
 /* `--` parts the recording from another program; without it there is none. */
 static char **other_program(int argc, char **argv, int rest)
 {
@@ -229,6 +246,12 @@ int cmd_replay(int argc, char **argv)
 		o.cfg.spec[i] = i ? other : recorded;
 	if (o.report && (fd = open(o.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
 		die("cannot write the report %s: %s", o.report, strerror(errno));
+	if (o.cfg.gdb_at && !o.gdb)
+		usage_error("replay", "--at is for --gdb");
+	if (o.gdb && o.copies > 1)
+		usage_error("replay", "--gdb looks at one replay, not at %d", o.copies);
+	if (o.gdb)
+		o.cfg.gdb_listener = listen_for_gdb(o.cfg.spec[1].path);
 	run = (struct run){.cfg = &o.cfg, .producer = player_main, .producer_ctx = r, .keep_fd = fd,
 	                   .verbose = o.verbose && isatty(2)};
 	if ((err = coordinate(&run, &out)))

@@ -39,7 +39,7 @@ static const struct argp_option options[] = {
 	{"expose", OPT_EXPOSE, "SOURCE[,...]", 0, "take shields away: vdso, pid, tsc, cpuid, rand, cpu, auxv, aslr, rseq, uninit, threads, signals, shm", 0},
 	{"report", OPT_REPORT, "FILE", 0, "write the outcome as JSON", 0},
 	{"divergence-exit", OPT_DIVERGENCE_EXIT, "N", 0, "end with status N when a version diverged", 0},
-	{"on-divergence", OPT_ON_DIVERGENCE, "drop|kill", 0, "let a version that diverges go (default), or end the run", 0},
+	{"on-divergence", OPT_ON_DIVERGENCE, "drop|kill|stop", 0, "let a version that diverges go (default), end the run, or stop that version for gdb", 0},
 	{"when-full", OPT_WHEN_FULL, "wait|drop", 0, "when a follower is a whole stream behind: wait for it (default), or drop it", 0},
 	{"engine", OPT_ENGINE, "ptrace", 0, "how calls are intercepted; ptrace is the only way yet", 0},
 	{"start", OPT_START, "exec|main", 0, "match from the first instruction (default), or only from main on", 0},
@@ -59,6 +59,14 @@ static bool second_word(const char *text, const char *option, const char *a, con
 	if (strcmp(text, a) && strcmp(text, b))
 		usage_error("run", "%s takes %s or %s, not '%s'", option, a, b, text);
 	return !strcmp(text, b);
+}
+
+static void on_divergence(struct config *cfg, const char *what)
+{
+	if (strcmp(what, "drop") && strcmp(what, "kill") && strcmp(what, "stop"))
+		usage_error("run", "--on-divergence takes drop, kill or stop, not '%s'", what);
+	cfg->kill_on_divergence = !strcmp(what, "kill");
+	cfg->gdb_at_divergence = !strcmp(what, "stop");
 }
 
 static struct other *another(struct run_options *o)
@@ -159,7 +167,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_EXPOSE:          o->cfg.exposed |= parse_sources(arg); break;
 	case OPT_REPORT:          o->report = arg; break;
 	case OPT_DIVERGENCE_EXIT: o->divergence_exit = parse_number(arg, "run", "--divergence-exit", 0, 255); break;
-	case OPT_ON_DIVERGENCE:   o->cfg.kill_on_divergence = second_word(arg, "--on-divergence", "drop", "kill"); break;
+	case OPT_ON_DIVERGENCE:   on_divergence(&o->cfg, arg); break;
 	case OPT_WHEN_FULL:       o->cfg.drop_when_full = second_word(arg, "--when-full", "wait", "drop"); break;
 	case OPT_START:           o->cfg.start_main = second_word(arg, "--start", "exec", "main"); break;
 	case OPT_STACK:           parse_stack(arg, &o->cfg); break;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/proc.h"
+#include "monitor/gdb.h"
 #include "monitor/outside.h"
 #include "monitor/reprint.h"
 #include "monitor/shields/insn.h"
@@ -115,6 +116,7 @@ void config_init(struct config *cfg)
 
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->n = 2;
+	cfg->gdb_listener = -1;
 	cfg->stack = 4096;
 	cfg->ring_size = 64u << 20;
 	for (int sig = 1; sig < NSIG; sig++)
@@ -269,6 +271,8 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	/* One of them is enough. */
 	if (version == 1 && cfg->replaying)
 		m->reprint = reprint_new(fcntl(1, F_DUPFD_CLOEXEC, 3), fcntl(2, F_DUPFD_CLOEXEC, 3));
+	if (version && (cfg->gdb_at_divergence || cfg->gdb_listener >= 0))
+		m->gdb = gdb_new(cfg->gdb_listener, cfg->gdb_at);
 	if (version)
 		follower_main(m);
 	c->stream.ring.h->producer = getpid();

@@ -15,6 +15,7 @@
 
 #include "abi/walk.h"
 #include "monitor/follower.h"
+#include "monitor/gdb.h"
 #include "monitor/shields/shields.h"
 #include "show/decode.h"
 #include "show/names.h"
@@ -429,7 +430,7 @@ static json_t *show_others(struct monitor *m, struct buf *text, const struct tas
 	return list;
 }
 
-static void end_version(struct monitor *m)
+static _Noreturn void end_version(struct monitor *m)
 {
 	stream_drop_consumer(m->s, m->consumer);
 	monitor_kill_all(m);
@@ -508,6 +509,6 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	must(j);
 	json = dump_to_fit(j);
 	monitor_note(m, NOTE_DIVERGENCE, e->seq, json ? json : "{}");
+	gdb_diverged(m, t, text.at);
 	end_version(m);
-	_exit(0);
 }

@@ -22,6 +22,7 @@
 
 #include "abi/walk.h"
 #include "monitor/copies.h"
+#include "monitor/gdb.h"
 #include "monitor/points.h"
 #include "monitor/reprint.h"
 #include "monitor/shields/shields.h"
@@ -41,9 +42,8 @@ static void on_its_way(struct task *t)
 
 void follower_go(struct monitor *m, struct task *t, int sig)
 {
-	(void)m;
 	on_its_way(t);
-	task_resume(t, PTRACE_CONT, sig);
+	gdb_resume(m, t, sig);
 }
 
 /* The call that t stands at is skipped: it has had its effect in the leader. */
@@ -154,7 +154,7 @@ static void on_signal_stop(struct monitor *m, struct task *t)
 	} else if (signal_is_fault(&t->fault))
 		t->at = AT_FAULT;
 	else
-		task_resume(t, PTRACE_CONT, 0);   /* from outside: dropped */
+		gdb_resume(m, t, 0);   /* from outside: dropped */
 }
 
 static struct task *stopped_task(struct monitor *m, pid_t tid)
@@ -187,6 +187,8 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 		return;
 	}
 	t = stopped_task(m, tid);
+	if (gdb_stopped(m, t, status))
+		return;
 	switch (status >> 16) {
 	case PTRACE_EVENT_SECCOMP:
 		on_call_stop(m, t);
@@ -203,16 +205,16 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 		else if (!t->p || t->first_run || t->at == AT_BORN)
 			t->at = AT_BORN;
 		else
-			task_resume(t, PTRACE_CONT, 0);
+			gdb_resume(m, t, 0);
 		break;
 	case 0:
 		if (WSTOPSIG(status) != (SIGTRAP | 0x80))
 			on_signal_stop(m, t);
 		else
-			task_resume(t, PTRACE_CONT, 0);
+			gdb_resume(m, t, 0);
 		break;
 	default:
-		task_resume(t, PTRACE_CONT, 0);
+		gdb_resume(m, t, 0);
 	}
 }
 
@@ -248,6 +250,7 @@ void follower_serve(struct monitor *m, struct task *t)
 	int status;
 	pid_t tid = monitor_wait(m, &status, true);
 
+	gdb_tick(m);
 	if (tid > 0) {
 		follower_arrive(m, tid, status);
 	} else if (tid < 0 || task_ended_unseen(t)) {
@@ -518,6 +521,14 @@ static void become_ghost(struct task *t)
 	t->at = AT_RUNNING;
 }
 
+/* The executable is what lies lowest. */
+static const char *exec_path(const struct event *e)
+{
+	const struct part *p = event_part(e, PART_FILE, 0);
+
+	return p && p->len > sizeof(struct file_id) ? (const char *)part_data(p) + sizeof(struct file_id) : "";
+}
+
 static void complete_call(struct monitor *m, struct task *t, const struct event *e)
 {
 	const char *why = NULL;
@@ -535,9 +546,11 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 		become_ghost(t);
 		return;
 	}
-	if (e->flags & EVF_EXEC)
+	if (e->flags & EVF_EXEC) {
 		err = rebuild_exec(m, t, e, &why);
-	else if (e->flags & EVF_BIRTH)
+		if (!err)
+			gdb_image(m, t, exec_path(e));
+	} else if (e->flags & EVF_BIRTH)
 		err = each_birth(m, t, e, &why);
 	else if (restarts(e->result)) {
 		/* nanosleep writes its remainder although it is not done. */
@@ -651,8 +664,10 @@ static void born_regs(struct task *t)
 
 static void on_run(struct monitor *m, struct task *t, const struct event *e)
 {
-	if (t->first_run)
+	if (t->first_run) {
 		follower_wait(m, t);
+		gdb_born(m, t);
+	}
 	t->first_run = false;
 	if (t->at == AT_RUNNING || t->at == AT_DEAD)
 		return;
@@ -746,23 +761,29 @@ static void on_fragment(struct monitor *m, struct task *t, const struct event *e
 static void first_image(struct monitor *m, struct task *t, const struct event *e)
 {
 	const char *why = "";
+	uint64_t own_sp = 0;
 	int err = -EPROTO;
 
 	m->image_pending = false;
 	if (start_is_own(m)) {
+		if (task_regs(t) == 0)
+			own_sp = t->regs.rsp;
 		m->before_mark = true;
 		err = start_run_own(m, t, e, &why);
 		if (!err) {
 			t->p->mm->leader_view = view_new();
 			view_exec(t->p->mm->leader_view, e);
+			t->p->mm->start_sp = own_sp;
 		}
 	} else if (e->flags & EVF_EXEC) {
 		err = rebuild_image(m, t, e, &why);
 	}
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "cannot start: %s: %s", why, strerror(-err));
-	if (!m->before_mark)
-		follower_go(m, t, 0);
+	if (m->before_mark)
+		return;
+	gdb_image(m, t, exec_path(e));
+	follower_go(m, t, 0);
 }
 
 /* An event of the leader's before both stand where matching starts. */
@@ -770,6 +791,7 @@ static void skip_event(struct monitor *m, struct task *t, const struct event *e)
 {
 	if (e->type == EV_MARK) {
 		m->before_mark = false;
+		gdb_image(m, t, m->cfg->spec[m->version].path);
 		follower_go(m, t, 0);
 	} else if (e->type == EV_CALL && t) {
 		view_call(t->p->mm->leader_view, e);
@@ -796,12 +818,16 @@ static void consume(struct monitor *m, const struct event *e)
 		skip_event(m, t, e);
 		return;
 	}
+	if (event_is_remark(e))
+		gdb_remark(m, t, e);
 	if (e->type == EV_START || e->type == EV_MARK || event_is_remark(e))
 		return;
 	if (e->type == EV_END) {
 		m->root_status = e->result;
+		gdb_end(m, e->result);
 		return;
 	}
+	gdb_event(m, t, e);
 	if (!t)
 		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
 	point_let_go(m, t, e);

@@ -46,6 +46,9 @@ struct config {
 	bool chaos;            /* the leader's tasks take turns by chance */
 	uint64_t chaos_seed;
 	bool recording;        /* the stream is kept: somebody follows it one day */
+	bool gdb_at_divergence; /* a version that diverges waits for gdb there */
+	int gdb_listener;      /* a replay waits there for gdb; or -1 */
+	uint64_t gdb_at;       /* ... and goes on to this event by itself; 0: it waits at its start */
 	bool replaying;        /* the stream comes from a recording; versions from 1 on follow it */
 	bool tracing;          /* a person watches: publish calls that sleep after a while */
 	enum fault_kind fault;
@@ -129,10 +132,12 @@ struct monitor {
 	bool unordered;                /* tasks of its own layout have run in no order since a point */
 	bool before_mark;              /* events up to EV_MARK are skipped */
 	struct symbols *symbols;
+	struct gdb *gdb;               /* it is debugged; else NULL */
 	struct reprint *reprint;       /* it is a replay, and prints; else NULL */
 };
 
 struct reprint;
+struct gdb;
 
 _Noreturn void leader_main(struct monitor *m);
 _Noreturn void follower_main(struct monitor *m);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "monitor/gdb.h"
 #include "monitor/spin.h"
 
 /* ---- not ahead of the stream ---- */
@@ -231,6 +232,7 @@ static void stop_spinning(struct monitor *m, struct task *t, uint64_t ns)
 static void follow_spin(struct monitor *m, struct task *t, const struct event *e)
 {
 	const struct user_regs_struct *regs = point_regs(m, t, e);
+	bool there;
 
 	if (t->waits)
 		follower_go(m, t, 0);
@@ -248,7 +250,9 @@ static void follow_spin(struct monitor *m, struct task *t, const struct event *e
 		if (t->at != AT_POINT)
 			diverge(m, t, e, follower_kind_of(t), NULL,
 			        "is not in the loop in which the leader waits for others to write");
+		gdb_breakpoints_away(m, t, true);
 		spun = spin_prove(m, t);
+		gdb_breakpoints_away(m, t, false);
 		if (spun == SPIN_PROVEN)
 			break;
 		if (spun == SPIN_NONE)
@@ -256,7 +260,10 @@ static void follow_spin(struct monitor *m, struct task *t, const struct event *e
 		else
 			t->at = AT_RUNNING;
 	}
-	if (!spin_reach(m, t, regs))
+	gdb_breakpoints_away(m, t, true);
+	there = spin_reach(m, t, regs);
+	gdb_breakpoints_away(m, t, false);
+	if (!there)
 		diverge(m, t, e, "call", NULL, "waits in another loop than the leader for others to write");
 }
 

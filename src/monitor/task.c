@@ -265,6 +265,7 @@ struct mm *mm_fork(struct monitor *m, struct mm *from, pid_t pid)
 	for (size_t i = 0; i < mm->scratch.len / sizeof(struct slot); i++)
 		((struct slot *)mm->scratch.at)[i].taken = false;
 	mm->stack_end = from->stack_end;
+	mm->start_sp = from->start_sp;
 	mm->undumpable = from->undumpable;
 	mm->loader_dev = from->loader_dev;
 	mm->loader_ino = from->loader_ino;

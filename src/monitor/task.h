@@ -64,6 +64,7 @@ struct mm {
 	bool shares;                   /* leader: maps memory that other address spaces may see it write */
 	bool leaving;                  /* leader: an exec out of it is not published yet: nobody may run */
 	uint64_t stack_end;            /* end of the first task's stack */
+	uint64_t start_sp;             /* follower: its stack pointer when it was fresh from exec */
 	uint64_t loader_dev, loader_ino; /* leader: the file of the dynamic loader, 0: none */
 	bool undumpable;               /* leader: what the program asked for; the kernel was not told */
 	struct heap_stop heap[64];     /* follower, --expose=uninit */

@@ -22,7 +22,7 @@ _tandem()
                 break
                 ;;
             -n | -o | -e | -s | --with | --with-cmd | --env | --expose | --report | --divergence-exit | --on-divergence | --when-full | --engine | --threads | \
-                --start | --stack | --ring | --fault | --from | --to | --task | --call)
+                --start | --stack | --ring | --fault | --from | --to | --task | --call | --at)
                 [[ ${COMP_WORDS[i + 1]-} != "=" ]] || ((i++))
                 ((i++))
                 # --env=NAME=VALUE
@@ -60,7 +60,7 @@ _tandem()
         COMPREPLY=($(compgen -P "$cut" -W 'pid auxv aslr uninit' -- "${word##*,}"))
         return
         ;;
-    run:--on-divergence) COMPREPLY=($(compgen -W 'drop kill' -- "$word")) && return ;;
+    run:--on-divergence) COMPREPLY=($(compgen -W 'drop kill stop' -- "$word")) && return ;;
     run:--when-full)     COMPREPLY=($(compgen -W 'wait drop' -- "$word")) && return ;;
     run:--engine)        COMPREPLY=($(compgen -W 'ptrace' -- "$word")) && return ;;
     run:--threads)       COMPREPLY=($(compgen -W 'serial' -- "$word")) && return ;;
@@ -75,7 +75,7 @@ _tandem()
         ;;
     run:--env) compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -e -S = -- "$word")) && return ;;
     run:-n | run:--with-cmd | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p | \
-        record:--stack | record:--ring | replay:-n | replay:--divergence-exit | replay:--fault | show:-s | show:--from | show:--to | show:--task) return ;;
+        record:--stack | record:--ring | replay:-n | replay:--divergence-exit | replay:--at | replay:--fault | show:-s | show:--from | show:--to | show:--task) return ;;
     esac
 
     if ((COMP_CWORD == 1)); then
@@ -91,7 +91,7 @@ _tandem()
         COMPREPLY=($(compgen -W '-o -v --bundle --chaos --stack= --ring= --stats --verbose --help --' -- "$word"))
         ;;
     replay)
-        COMPREPLY=($(compgen -W '-n -v --expose= --report= --divergence-exit= --fault= --verbose --help' -- "$word"))
+        COMPREPLY=($(compgen -W '-n -v --gdb --at= --expose= --report= --divergence-exit= --fault= --verbose --help' -- "$word"))
         [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
         ;;
     show)
