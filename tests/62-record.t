@@ -42,6 +42,10 @@ again "python3: time, pids, random numbers, the order of a set" \
     python3 -c 'import os, random, time; print(time.time(), os.getpid(), random.random(), {str(i) for i in range(9)})'
 again "python3: processes" python3 "$here/runtime/processes.py"
 again "perl: the order of a hash" perl -e 'print join(" ", keys %{{map { $_ => 1 } 1 .. 20}}), "\n"'
+again "bytes that never were in memory" bash -c 'seq 400000 >data; cat data | tail -n 1; cat data; python3 -c "
+import os
+n = os.open(\"data\", os.O_RDONLY)
+while os.sendfile(1, n, None, 1 << 30): pass"; cat data >copy; wc -c <copy'
 again "threads: pigz" bash -c 'seq 100000 | pigz -p 4 | md5sum'
 again "threads: sort" bash -c 'seq 200000 | sort --parallel=4 -R | md5sum'
 again "threads without a lock" bash -c '"$1" | sort | md5sum' bash "$P/call-race"
@@ -175,10 +179,48 @@ out=$(bash -c 'ulimit -f 2500; exec "$1" record -o "$2" --ring=1M -- sh -c "echo
 is "a full disk: status, and the program has all of its output" "$? $out" "125 begin
 6000000
 end"
-like "... tandem says it" "$(<"$T/stderr")" '^tandem: cannot write the recording: File too large: it ends here$'
+like "... tandem says it" "$(<"$T/stderr")" '^tandem: cannot write the recording: File too large: the recording ends here$'
 is "... what is there is replayed" "$(replay "$T/full" 2>/dev/null)" begin
 out=$(replay "$T/rec" 2>&1 | head -n 1)
 is "nobody reads what a replay prints" "$out" "line 0"
+
+# ---- who replays is somebody else, somewhere else ----
+
+record -- bash -c 'echo hello; head -c 200000 /dev/zero | tr "\0" x; exit 3' >"$T/stdout"
+out=$(replay "$T/rec" 2>&1 >/dev/full)
+is "a full disk where the replay prints to" "$? $out" "125 tandem: what the program printed cannot be printed again: No space left on device"
+perl -MFcntl -e 'fcntl(STDOUT, F_SETFL, O_NONBLOCK) or die; exec @ARGV' "$real" replay $(lag) "$T/rec" | { sleep 1; cat; } >"$T/out"
+is "a slow reader, and no blocking" "${PIPESTATUS[0]} $(cmp "$T/stdout" "$T/out")" "3 "
+(trap '' INT; exec "$real" record -o "$T/long" -- sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); echo $i; done') >"$T/stdout"
+mkfifo "$T/fifo"
+exec 8<>"$T/fifo"
+env --default-signal=INT "$real" replay "$T/long" >"$T/fifo" &
+replay=$!
+head -n 1 <&8 >/dev/null
+kill -INT $replay
+ok "Ctrl-C ends the replay of a program that ignored it" wait_until 10 sh -c '! kill -0 "$1" 2>/dev/null' sh $replay
+kill -KILL $replay 2>/dev/null
+wait $replay 2>/dev/null
+exec 8<&-
+rm "$T/fifo"
+(ulimit -Ss 65536; exec "$real" record -o "$T/deep" -- python3 -c '
+import sys, threading
+sys.setrecursionlimit(10 ** 6)
+def down(n): return n and 1 + down(n - 1)
+print(down(30000))') >"$T/stdout" 2>&1
+is "a deep stack, replayed where stacks are small" "$(ulimit -Ss 8192; replay "$T/deep" 2>&1)" "$(<"$T/stdout")"
+out=$(ulimit -Ss 1024; ulimit -Hs 1024; replay "$T/deep" 2>&1)
+like "... where they cannot be that large" "$? $out" '^125 tandem: .*/deep: recorded with a larger stack \(65536 KiB\) than may be had here'
+"$real" record -o "$T/rec" -- "$P/call-many" maps >"$T/stdout" 2>/dev/null
+is "many mapped files, few descriptors" "$(ulimit -n 64; replay "$T/rec")" "$(<"$T/stdout")"
+"$real" record -o "$T/lost" -- sh -c 'echo begun; sleep 100' >"$T/stdout" 2>"$T/stderr" &
+tandem=$!
+wait_until 20 grep -q begun "$T/stdout"
+kill -KILL "$(for pid in $(children_of $tandem); do echo $pid; done | head -n 1)"
+wait $tandem
+is "the leader's monitor killed while it records: status" "$?" 137
+out=$("$real" show "$T/lost" 2>&1 >/dev/null)
+like "... the recording has no end" "$? $out" '^125 tandem: .*/lost: the recording has no end'
 
 # ---- bad input ----
 
@@ -193,6 +235,11 @@ refuses "record without -o" 125 'record: -o FILE is missing' record -- true
 refuses "record without a program" 125 'record: no program was given' record -o "$T/x"
 refuses "record into no directory" 125 "cannot write the recording /nonexistent/x: No such file" record -o /nonexistent/x -- true
 refuses "record into a device" 125 "cannot write the recording /dev/null: it has to be a file" record -o /dev/null -- true
+mkfifo "$T/pipe"
+refuses "record into a pipe" 125 "it has to be a file" record -o "$T/pipe" -- true
+cp "$P/ticker" "$T/program"
+refuses "record into the program" 125 "it is the program" record -o "$T/program" -- "$T/program" 1 1
+ok "... which is still there" cmp -s "$P/ticker" "$T/program"
 refuses "record of no program" 127 "/no/such/program: No such file" record -o "$T/x" -- /no/such/program
 refuses "record of what cannot be executed" 126 "directory" record -o "$T/x" -- /etc
 ok "... which leave no recording" [ ! -e "$T/x" ]

@@ -235,6 +235,22 @@ int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+int read_all_at(int fd, void *to, size_t len, uint64_t at)
+{
+	for (char *p = to; len;) {
+		ssize_t n = pread(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ENODATA;
+		p += n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
 uint64_t rng_next(uint64_t *state)
 {
 	uint64_t x = *state ? *state : 0x9e3779b97f4a7c15u;

@@ -63,6 +63,9 @@ void nap_ns(uint64_t ns);
 /* All of the bytes, or -errno. */
 int write_all(int fd, const void *data, size_t len);
 
+/* All of the bytes at an offset; -ENODATA where the file ends before. */
+int read_all_at(int fd, void *to, size_t len, uint64_t at);
+
 /* xorshift64*: repeatable choices from a printed seed. */
 uint64_t rng_next(uint64_t *state);
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -72,17 +74,22 @@ static char *about(const struct record_options *o)
 	const struct config *cfg = &o->cfg;
 	char *cwd = getcwd(NULL, 0), *where = text_printable(cwd ? cwd : "?"), *path = text_printable(cfg->spec[0].path), *text;
 	struct utsname u = {0};
+	struct rlimit stack = {0, 0};
+	char *host;
 	sigset_t mask = cfg->sigmask;
 	uint64_t blocked = 0;
 	json_t *j;
 
 	uname(&u);
+	host = text_printable(u.nodename);
+	getrlimit(RLIMIT_STACK, &stack);
 	for (int sig = 1; sig < NSIG; sig++)
 		blocked |= sigismember(&mask, sig) == 1 ? sig_bit(sig) : 0;
-	j = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "tandem", TANDEM_VERSION,
-	              "program", path, "command", printable_list(cfg->spec[0].argv), "directory", where, "host", u.nodename,
+	j = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b}", "tandem", TANDEM_VERSION,
+	              "program", path, "command", printable_list(cfg->spec[0].argv), "directory", where, "host", host,
 	              "kernel", u.release, "time", (json_int_t)now_wall(), "ring",
-	              (json_int_t)cfg->ring_size, "ignored", (json_int_t)cfg->ignored, "blocked", (json_int_t)blocked,
+	              (json_int_t)cfg->ring_size, "ignored", (json_int_t)cfg->ignored, "blocked", (json_int_t)blocked, "stack",
+	              (json_int_t)min_of((uint64_t)stack.rlim_cur, (uint64_t)INT64_MAX),
 	              "rdtsc_traps", cpu_traps_rdtsc(), "cpuid_faults", cpu_has_cpuid_faulting(), "bundle", o->bundle);
 	text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
 	if (!text)
@@ -90,10 +97,12 @@ static char *about(const struct record_options *o)
 	json_decref(j);
 	free(cwd);
 	free(where);
+	free(host);
 	free(path);
 	return text;
 }
 
+/* The end is missing in a recording of what was not seen to its end. */
 static int finish(struct recorder *r, struct log_writer *w, const struct outcome *out)
 {
 	json_t *j = json_pack("{s:I, s:i, s:O, s:O, s:O, s:O*}", "events", (json_int_t)out->events, "status", out->root_status,
@@ -101,7 +110,11 @@ static int finish(struct recorder *r, struct log_writer *w, const struct outcome
 	char *text = j ? json_dumps(j, 0) : NULL;
 	int err = recorder_error(r);
 
-	if (!err && text && (err = log_end(w, text)))
+	if (!err && (out->lost || !out->ended)) {
+		log_flush(w);
+		err = -ENODATA;
+	}
+	if (!err && (err = text ? log_end(w, text) : -ENOMEM))
 		warn("cannot write the recording: %s", strerror(-err));
 	free(text);
 	json_decref(j);
@@ -112,6 +125,15 @@ static void show_stats(const struct log_counts *n, uint64_t ns)
 {
 	fprintf(stderr, "tandem: %" PRIu64 " events of %" PRIu64 " bytes and %" PRIu64 " bytes of files, in %" PRIu64
 	        " bytes; %.3f s\n", n->events, n->raw, n->store_bytes, n->bytes, ns / 1e9);
+}
+
+/* Than the program: it would be gone. */
+static void need_another(const char *output, const char *program)
+{
+	struct stat a, b;
+
+	if (stat(output, &a) == 0 && stat(program, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		die("cannot write the recording %s: it is the program", output);
 }
 
 int cmd_record(int argc, char **argv)
@@ -141,6 +163,7 @@ int cmd_record(int argc, char **argv)
 	spec.argv = argv + rest;
 	spec.envp = environ;
 	o.cfg.spec = &spec;
+	need_another(o.output, spec.path);
 	if (!(w = log_create(o.output)))
 		die("cannot write the recording %s: %s", o.output,
 		    errno == ESPIPE ? "it has to be a file" : strerror(errno));
@@ -159,7 +182,7 @@ int cmd_record(int argc, char **argv)
 	if (out.failed) {
 		status = outcome_failed(&out, spec.path);
 		unlink(o.output);
-	} else if (finish(r, w, &out)) {
+	} else if (finish(r, w, &out) && !out.lost) {
 		status = EXIT_TANDEM;
 	}
 	counts = log_counts(w);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -131,6 +132,20 @@ static void need_machine(const json_t *about, const char *path)
 		die("%s: recorded where cpuid can be made to fault, which it can't be here (tandem doctor tells more)", path);
 }
 
+/* How deep the recorded program's stack could grow. */
+static void need_stack(const json_t *about, const char *path)
+{
+	uint64_t need = number(about, "stack");
+	struct rlimit r;
+
+	need = need == INT64_MAX ? RLIM_INFINITY : need;
+	if (!need || getrlimit(RLIMIT_STACK, &r) < 0 || r.rlim_cur >= need)
+		return;
+	r.rlim_cur = need;
+	if (need > r.rlim_max || setrlimit(RLIMIT_STACK, &r) < 0)
+		die("%s: recorded with a larger stack (%llu KiB) than may be had here (ulimit -Hs)", path, (unsigned long long)need / 1024);
+}
+
 static void configure(struct config *cfg, const json_t *about, int copies)
 {
 	uint64_t blocked = number(about, "blocked");
@@ -229,8 +244,9 @@ int cmd_replay(int argc, char **argv)
 	if (!(r = log_open(argv[rest], &error)))
 		die("%s", error);
 	if (!(about = read_about(r)) || !recorded_command(r, &recorded))
-		die("%s", r->damage ? r->damage : xasprintf("%s: nothing was recorded", argv[rest]));
+		die("%s", r->damage ? r->damage : xasprintf("%s: there is no program in the recording, or its start was too large for the ring (record --ring)", argv[rest]));
 	need_machine(about, argv[rest]);
+	need_stack(about, argv[rest]);
 	configure(&o.cfg, about, o.copies);
 	if (player_check_files(r))
 		die("%s: cannot be replayed with other files (tandem record --bundle keeps them)", argv[rest]);
@@ -260,7 +276,7 @@ int cmd_replay(int argc, char **argv)
 		write_report(fd, o.report, r, &out);
 	if (json_array_size(out.divergences))
 		status = o.divergence_exit;
-	else if (!out.ended || !all_followed(&out))
+	else if (!out.ended || !all_followed(&out) || out.unprinted)
 		status = EXIT_TANDEM;
 	end_like(&out, status);
 }

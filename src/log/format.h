@@ -40,8 +40,10 @@ struct log_chunk {
 };
 _Static_assert(sizeof(struct log_chunk) == 56, "recordings are read by other builds");
 
-/* No chunk is larger once unpacked than an event can be, and some. */
-#define LOG_RAW_MAX (4ull << 30)
+/* How large chunks are once unpacked, at most: pieces of stores; events, of which one may be a quarter of a ring of 8 GiB; all else. */
+#define LOG_STORE_MAX  (4u << 20)
+#define LOG_EVENTS_MAX (3ull << 30)
+#define LOG_TEXT_MAX   (16u << 20)
 
 struct log_range { uint64_t from, to, hash; };         /* offsets in the file; of the bytes in between */
 struct log_file {

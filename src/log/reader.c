@@ -8,32 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/user.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include "log/columns.h"
 
-static int read_at(int fd, void *to, size_t len, uint64_t at)
-{
-	for (char *p = to; len;) {
-		ssize_t n = pread(fd, p, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -ENODATA;
-		p += n;
-		at += n;
-		len -= n;
-	}
-	return 0;
-}
+/* So many in a row may not be published: of a process that is not followed. */
+#define BIRTHS_UNHEARD 65536
 
 static int damaged(struct log_reader *r, uint64_t at, const char *what)
 {
 	if (!r->damage)
 		r->damage = xasprintf("%s: %s at byte %" PRIu64, r->path, what, at);
 	return -EBADMSG;
+}
+
+/* How much a chunk may hold once it is unpacked. Who wrote it may have meant ill. */
+static uint64_t raw_max(int kind)
+{
+	switch (kind) {
+	case CHUNK_STORE:  return LOG_STORE_MAX;
+	case CHUNK_EVENTS: return LOG_EVENTS_MAX;
+	default:           return LOG_TEXT_MAX;
+	}
 }
 
 /* Only the first bad header matters: where the next one is, is not known then. */
@@ -44,12 +42,12 @@ static void list_chunks(struct log_reader *r, uint64_t size)
 
 	for (uint64_t at = sizeof(struct log_header); at < size; at = x.at + x.c.packed) {
 		x.at = at + sizeof(x.c);
-		if (size - at < sizeof(x.c) || read_at(r->fd, &x.c, sizeof(x.c), at)) {
+		if (size - at < sizeof(x.c) || read_all_at(r->fd, &x.c, sizeof(x.c), at)) {
 			damaged(r, at, "the recording was cut off");
 			return;
 		}
 		if (x.c.magic != LOG_CHUNK_MAGIC || x.c.hash != hash_bytes(&x.c, offsetof(struct log_chunk, hash), 0) ||
-		    !x.c.kind || x.c.kind >= CHUNK_KINDS || x.c.raw > LOG_RAW_MAX) {
+		    !x.c.kind || x.c.kind >= CHUNK_KINDS || x.c.raw > raw_max(x.c.kind)) {
 			damaged(r, at, "the recording is damaged");
 			return;
 		}
@@ -101,7 +99,7 @@ struct log_reader *log_open(const char *path, char **ret_error)
 	else if (!S_ISREG(st.st_mode))
 		err = S_ISDIR(st.st_mode) ? -EISDIR : -ESPIPE;
 	else
-		err = read_at(r->fd, &h, sizeof(h), 0);
+		err = read_all_at(r->fd, &h, sizeof(h), 0);
 	if ((error = cannot_read(&h, err))) {
 		*ret_error = xasprintf("%s: %s", path, error);
 		free(error);
@@ -129,7 +127,7 @@ int log_chunk_data(struct log_reader *r, uint32_t i, struct buf *out)
 {
 	const struct log_at *x = &r->chunk[i];
 	char *packed = xmalloc(x->c.packed);
-	int err = read_at(r->fd, packed, x->c.packed, x->at);
+	int err = read_all_at(r->fd, packed, x->c.packed, x->at);
 	/* Before room is made for what the header promises: a frame tells its own size. */
 	bool good = !err && hash_bytes(packed, x->c.packed, 0) == x->c.data_hash &&
 	            ZSTD_getFrameContentSize(packed, x->c.packed) == x->c.raw;
@@ -149,7 +147,7 @@ int log_chunk_data(struct log_reader *r, uint32_t i, struct buf *out)
 /* How long events may be once the columns are undone: a byte of those is at most 8 of an event. */
 static size_t unpacked_max(size_t packed)
 {
-	return packed > SIZE_MAX / 16 ? SIZE_MAX : packed * 16;
+	return packed * 8;
 }
 
 static int next_events(struct log_reader *r)
@@ -172,6 +170,54 @@ static int next_events(struct log_reader *r)
 	return err;
 }
 
+/* What everybody who reads an event takes for granted of its parts. */
+static bool part_is_sane(const struct part *p)
+{
+	const char *bytes = part_data(p);
+
+	switch (p->kind) {
+	case PART_REGS:    return p->len == sizeof(struct user_regs_struct);
+	case PART_IMAGE:   return p->len % sizeof(struct image_map) == 0;
+	case PART_FDS:     return p->len % sizeof(struct fd_info) == 0;
+	case PART_APPLY:   return p->len >= sizeof(struct file_write);
+	case PART_FILE:    return p->len > sizeof(struct file_id) && !bytes[p->len - 1];
+	case PART_NAME:    return p->len && !bytes[p->len - 1];
+	case PART_SITES:
+		for (uint32_t i = 0; i < p->len / sizeof(struct insn_at); i++)
+			if (((const struct insn_at *)bytes)[i].len > sizeof(((struct insn_at *)0)->bytes))
+				return false;
+		return p->len % sizeof(struct insn_at) == 0;
+	}
+	return true;
+}
+
+/* Tasks are counted as they are born; of some nobody ever hears. */
+static bool tasks_are_sane(struct log_reader *r, const struct event *e)
+{
+	if (e->type == EV_START)
+		r->last_task = max_of(r->last_task, 1u);
+	if (e->task > r->last_task)
+		return false;
+	if (e->type != EV_CALL || !(e->flags & EVF_BIRTH))
+		return true;
+	if (!e->other || e->other == e->task || e->other > (uint64_t)r->last_task + BIRTHS_UNHEARD || e->other > INT32_MAX)
+		return false;
+	r->last_task = max_of(r->last_task, e->other);
+	return true;
+}
+
+static bool is_sane(struct log_reader *r, const struct event *e, size_t room)
+{
+	const struct part *p = event_parts(e);
+
+	if (!event_valid(e, room) || e->type == EV_PAD || e->seq != r->last_seq + 1 || !tasks_are_sane(r, e))
+		return false;
+	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p))
+		if (!part_is_sane(p))
+			return false;
+	return true;
+}
+
 const struct event *log_next(struct log_reader *r)
 {
 	const struct event *e;
@@ -183,7 +229,7 @@ const struct event *log_next(struct log_reader *r)
 			return NULL;
 		}
 	e = (const struct event *)(r->events.at + r->next_event);
-	if (!event_valid(e, r->events.len - r->next_event) || e->type == EV_PAD || e->seq != r->last_seq + 1) {
+	if (!is_sane(r, e, r->events.len - r->next_event)) {
 		damaged(r, r->chunk[r->next_chunk - 1].at, "there is an event that cannot be");
 		r->next_chunk = r->nchunks;
 		r->next_event = r->events.len;
@@ -199,5 +245,6 @@ void log_rewind(struct log_reader *r)
 	r->next_chunk = 0;
 	r->next_event = 0;
 	r->last_seq = 0;
+	r->last_task = 0;
 	buf_clear(&r->events);
 }

@@ -23,6 +23,7 @@ struct log_reader {
 	struct buf events;
 	size_t next_event;
 	uint64_t last_seq;
+	uint32_t last_task;     /* the highest number so far */
 };
 
 /* NULL, and *ret_error a line for people (to be freed). */

@@ -35,8 +35,10 @@ struct log_writer *log_create(const char *path)
 	struct stat st;
 	int err = 0;
 
-	w->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	w->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	if (w->fd < 0) {
+		/* A pipe that nobody reads. */
+		errno = errno == ENXIO ? ESPIPE : errno;
 		free(w);
 		return NULL;
 	}

@@ -10,7 +10,7 @@
 
 struct log_writer;
 
-/* Make the file `path`, mode 0600; one that is there is replaced when the first chunk is written. NULL, and errno. */
+/* Make the file `path`, mode 0600; one that is there is replaced. NULL, and errno: ESPIPE where it is no file. */
 struct log_writer *log_create(const char *path);
 /* The descriptor, for who closes others. */
 int log_writer_fd(const struct log_writer *w);

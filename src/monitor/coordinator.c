@@ -121,7 +121,8 @@ void config_init(struct config *cfg)
 	cfg->ring_size = 64u << 20;
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
-			cfg->ignored |= sig_bit(sig);
+			cfg->ignored_here |= sig_bit(sig);
+	cfg->ignored = cfg->ignored_here;
 	sigprocmask(SIG_SETMASK, NULL, &cfg->sigmask);
 	cfg->cpu_known = sched_getaffinity(0, sizeof(cfg->cpus), &cfg->cpus) == 0;
 	list_given_fds();
@@ -250,9 +251,12 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 	/* Schedulers that group processes by their sessions (autogroup) reckon a group's share of each core by what it does on the
 	 * others. With leader and followers in one group, Linux 6.18 does that anew at every stop, and gets it wrong: others on the
 	 * leader's core do not run for as long as the program is busy. A follower has no use for the terminal. */
-	if (version)
+	if (version && !cfg->replaying)
 		setsid();
 	ignore_signals(version ? NULL : c->witness);
+	/* Who prints is a part of the job, and stops with it. */
+	if (cfg->replaying)
+		signal(SIGTSTP, SIG_DFL);
 	close(c->notes[0]);
 	close(c->signals);
 	m->cfg = cfg;
@@ -455,9 +459,12 @@ static void on_note(struct coordinator *c, const struct note *n)
 			}
 		break;
 	case NOTE_SHARED:
-		if (c->run->cfg->n > 1)
+		if (config_followed(c->run->cfg))
 			outside_add(&c->outside, n->text);
 		break;
+	case NOTE_UNPRINTED:
+		c->out->unprinted = true;
+		/* fallthrough */
 	case NOTE_WARNING:
 		warn("%s", n->text);
 		list = c->out->warnings;
@@ -516,7 +523,7 @@ static _Noreturn void die_of(int sig)
 /* There is no program yet that it could be for. */
 static void end_early(const struct coordinator *c, int sig)
 {
-	if (c->rooted || c->run->cfg->ignored & sig_bit(sig))
+	if (c->rooted || c->run->cfg->ignored_here & sig_bit(sig))
 		return;
 	for (int i = 0; i < c->run->cfg->n; i++)
 		if (c->v[i].running)
@@ -580,7 +587,8 @@ static void monitor_gone(struct coordinator *c, int i, int status)
 		return;
 	if (!i && !c->out->ended && !c->out->failed) {
 		c->out->lost = true;
-		warn("the leader's monitor was killed, and the leader with it");
+		warn(c->run->cfg->replaying ? "who reads the recording was killed: the replay ends" :
+		     "the leader's monitor was killed, and the leader with it");
 		stream_close(&c->stream);
 		for (int k = 1; k < c->run->cfg->n; k++)
 			if (c->v[k].running)

@@ -521,6 +521,14 @@ static void become_ghost(struct task *t)
 	t->at = AT_RUNNING;
 }
 
+static void print_again(struct monitor *m, struct task *t, const struct event *e)
+{
+	int err = m->reprint ? reprint_call(m->reprint, t, e) : 0;
+
+	if (err)
+		monitor_notef(m, NOTE_UNPRINTED, 0, "what the program printed cannot be printed again: %s", strerror(-err));
+}
+
 /* The executable is what lies lowest. */
 static const char *exec_path(const struct event *e)
 {
@@ -855,8 +863,7 @@ static void consume(struct monitor *m, const struct event *e)
 			break;
 		}
 		need_same_call(m, t, e);
-		if (m->reprint)
-			reprint_call(m->reprint, t, e);
+		print_again(m, t, e);
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
@@ -866,8 +873,7 @@ static void consume(struct monitor *m, const struct event *e)
 		}
 		if (e->flags & EVF_UNKNOWN)
 			cannot_follow(m, t, e);
-		if (m->reprint)
-			reprint_call(m->reprint, t, e);
+		print_again(m, t, e);
 		complete_call(m, t, e);
 		break;
 	case EV_INSN:     on_insn(m, t, e); break;

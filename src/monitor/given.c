@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/base.h"
@@ -79,13 +78,13 @@ static struct table **slot(struct given *g, uint32_t task)
 	return &g->of[task];
 }
 
-/* A terminal on descriptor 0 is that on 1 as well. */
+/* A terminal on descriptor 0 is that on 1 as well; and so is a file that is there under another number. */
 static int leads_to(const struct fd_info *info, int n, const struct fd_info *x)
 {
 	if (x->fd == 1 || x->fd == 2)
 		return x->fd;
 	for (int i = 0; i < n; i++)
-		if ((info[i].fd == 1 || info[i].fd == 2) && info[i].dev == x->dev && info[i].ino == x->ino && !S_ISREG(x->mode))
+		if ((info[i].fd == 1 || info[i].fd == 2) && info[i].dev == x->dev && info[i].ino == x->ino)
 			return info[i].fd;
 	return 0;
 }
@@ -120,12 +119,14 @@ static void on_birth(struct given *g, const struct event *e)
 {
 	struct table **child = slot(g, e->other), *from = g->of[e->task];
 
-	table_put(*child);
-	*child = from;
+	struct table *own = from;
+
 	if (birth_flags(e) & CLONE_FILES)
 		from->refs++;
 	else
-		*child = table_copy(from);
+		own = table_copy(from);
+	table_put(*child);
+	*child = own;
 }
 
 static void unshare_table(struct table **t)

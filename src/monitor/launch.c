@@ -89,7 +89,9 @@ static _Noreturn void child_main(struct monitor *m, int gate, int error)
 			(void)!chdir("/");
 	}
 	restore_signals(m->cfg);
-	restore_limits(m->cfg);
+	/* What limited the recorded program is in its calls; who replays it may have other limits. */
+	if (!m->cfg->replaying)
+		restore_limits(m->cfg);
 	if (!(m->cfg->exposed & SRC_TSC) && m->tsc_traps)
 		prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 	f.err = install_filter();

@@ -18,6 +18,7 @@
 
 #include "base/proc.h"
 #include "monitor/copier.h"
+#include "monitor/given.h"
 #include "monitor/leader.h"
 #include "monitor/publish.h"
 #include "monitor/shields/shields.h"
@@ -231,6 +232,7 @@ static void make_call(struct monitor *m, struct task *t, const struct __ptrace_s
 		return;
 	call_prepare(m, t);
 	lead_move_outputs(t);
+	store_prepare_move(m, t);
 	if (t->row->who & NORET && !lead_is_exec(t->nr) && t->nr != SYS_rt_sigreturn) {
 		/* exit, exit_group: there is no other side. */
 		task_regs(t);
@@ -624,6 +626,8 @@ _Noreturn void leader_main(struct monitor *m)
 	/* xorshift knows no way out of 0. */
 	m->rng = m->cfg->chaos_seed * 2 + 1;
 	copier_start(m);
+	if (m->cfg->recording)
+		m->given = given_new();
 	lead_publish_start(m, t);
 	first_exec(m, t);
 	while (m->ntasks) {

@@ -55,7 +55,8 @@ struct config {
 	uint64_t fault_ns, fault_seed, fault_event;
 	cpu_set_t cpus;        /* those we were given */
 	bool cpu_known;
-	uint64_t ignored;      /* signals that were ignored when tandem started */
+	uint64_t ignored_here; /* signals that were ignored when tandem started */
+	uint64_t ignored;      /* ... when the program did: the same, but for a recorded one */
 	sigset_t sigmask;      /* blocked then */
 	struct rlimit limit[CONFIG_LIMITS];  /* config_limits, as they were then... */
 	bool limited[CONFIG_LIMITS];         /* ... where tandem has raised its own */
@@ -77,6 +78,7 @@ enum note_kind {
 	NOTE_DROP,             /* value: the slot of a follower that is too slow */
 	NOTE_WARNING,          /* text for stderr and the report */
 	NOTE_SHARED,           /* text: see outside_note */
+	NOTE_UNPRINTED,        /* text: why what the program printed could not be printed again */
 };
 struct note {
 	uint32_t kind, version;
@@ -86,6 +88,9 @@ struct note {
 #define NOTE_MAX 131072
 
 struct stash { pid_t tid; int status; };
+struct given;
+struct reprint;
+struct gdb;
 
 struct monitor {
 	const struct config *cfg;
@@ -122,6 +127,8 @@ struct monitor {
 	uint64_t spins;                /* points that needed no state */
 	bool looks_soon;               /* monitor_alarm was asked for a look at who keeps the turn */
 
+	struct given *given;           /* it is recorded: which descriptors are the standard output; else NULL */
+
 	/* follower */
 	const struct event *event;     /* the one being consumed */
 	uint64_t last_seq;
@@ -136,8 +143,6 @@ struct monitor {
 	struct reprint *reprint;       /* it is a replay, and prints; else NULL */
 };
 
-struct reprint;
-struct gdb;
 
 _Noreturn void leader_main(struct monitor *m);
 _Noreturn void follower_main(struct monitor *m);

@@ -14,11 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* So many memfds are there at a time. */
-#define STORES_MAX 512
+/* So many memfds are there at a time, and so many bytes unless somebody still needs them. */
+#define STORES_MAX  512
+#define BYTES_MAX   (256ull << 20)
 
 struct store {
-	uint64_t number;
+	uint64_t number, size;
 	int fd;
 	uint32_t chunks;               /* those before this one are in it */
 	uint64_t last_pos;             /* of the stream, when it was last named */
@@ -34,24 +35,11 @@ struct player {
 	uint32_t npieces;
 	struct store store[STORES_MAX];
 	int nstores;
+	uint64_t bytes;                /* of all of them */
 	struct buf data;
 };
 
 /* ---- files by name ---- */
-
-static bool read_whole(int fd, char *to, uint64_t from, uint64_t len)
-{
-	for (uint64_t done = 0; done < len;) {
-		ssize_t n = pread(fd, to + done, len - done, from + done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += n;
-	}
-	return true;
-}
 
 /* A CHUNK_FILE, taken apart; false where it is none. */
 static bool parse_file(const struct buf *b, const struct log_file **ret, const char **ret_path, const struct log_range **ret_range)
@@ -68,36 +56,55 @@ static bool parse_file(const struct buf *b, const struct log_file **ret, const c
 	return true;
 }
 
+/* Who has written the recording chose the path: what is no file is not waited for. */
+static int open_named(const char *path, const struct log_file *f, char **ret_why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		*ret_why = xasprintf("%s, which the recording needs: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		*ret_why = xasprintf("%s, which the recording needs, is no file", path);
+	else if ((uint64_t)st.st_size != f->id.size)
+		*ret_why = xasprintf("%s has changed since the recording: %llu bytes then, %llu now", path,
+		                     (unsigned long long)f->id.size, (unsigned long long)st.st_size);
+	return fd;
+}
+
+static char *bring_range(int fd, const char *path, const struct log_range *x, int to)
+{
+	char *bytes = xmalloc(x->to - x->from), *why = NULL;
+
+	if (read_all_at(fd, bytes, x->to - x->from, x->from) || hash_bytes(bytes, x->to - x->from, 0) != x->hash)
+		why = xasprintf("%s has changed since the recording: the same size, other bytes", path);
+	else if (to >= 0 && pwrite(to, bytes, x->to - x->from, x->from) != (ssize_t)(x->to - x->from))
+		why = xasprintf("no room for the bytes of %s", path);
+	free(bytes);
+	return why;
+}
+
 /* Copy what the chunk names into `to` (-1: only look). NULL, or what is wrong, to be freed. */
 static char *bring_file(const struct buf *chunk, int to)
 {
+	static const char impossible[] = "the recording names a file in a way that cannot be";
 	const struct log_file *f;
 	const struct log_range *range;
-	const char *path;
-	char *why = NULL, *bytes;
-	struct log_range x;
-	struct stat st;
+	const char *name;
+	char *why = NULL, *path;
 	int fd;
 
-	if (!parse_file(chunk, &f, &path, &range))
-		return xstrdup("the recording names a file in a way that cannot be");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		why = xasprintf("%s, which the recording needs: %s", path, strerror(errno));
-	else if ((uint64_t)st.st_size != f->id.size)
-		why = xasprintf("%s has changed since the recording: %llu bytes then, %llu now", path,
-		                (unsigned long long)f->id.size, (unsigned long long)st.st_size);
+	if (!parse_file(chunk, &f, &name, &range))
+		return xstrdup(impossible);
+	fd = open_named(name, f, &why);
+	path = text_printable(name);
 	for (uint32_t i = 0; i < f->nranges && !why; i++) {
+		struct log_range x;
+
 		memcpy(&x, range + i, sizeof(x));
-		if (x.from > x.to || x.to > f->id.size)
-			break;
-		bytes = xmalloc(x.to - x.from);
-		if (!read_whole(fd, bytes, x.from, x.to - x.from) || hash_bytes(bytes, x.to - x.from, 0) != x.hash)
-			why = xasprintf("%s has changed since the recording: the same size, other bytes", path);
-		else if (to >= 0 && pwrite(to, bytes, x.to - x.from, x.from) != (ssize_t)(x.to - x.from))
-			why = xasprintf("no room for the bytes of %s", path);
-		free(bytes);
+		why = x.from > x.to || x.to > f->id.size ? xstrdup(impossible) : bring_range(fd, path, &x, to);
 	}
+	free(path);
 	if (fd >= 0)
 		close(fd);
 	return why;
@@ -117,7 +124,10 @@ int player_check_files(struct log_reader *r)
 		if (log_chunk_data(r, i, &b))
 			continue;      /* the reader says so when it comes there */
 		if ((why = bring_file(&b, -1))) {
-			warn("%s", why);
+			char *text = text_printable(why);
+
+			warn("%s", text);
+			free(text);
 			err = -ENODATA;
 		}
 		free(why);
@@ -174,6 +184,21 @@ static _Noreturn void player_end(struct player *p, const char *why)
 	_exit(0);
 }
 
+/* Pages of zeros need no memory. */
+static int put_bytes(int fd, const char *bytes, uint64_t len, uint64_t offset)
+{
+	static const char zero[4096];
+
+	for (uint64_t at = 0, n; at < len; at += n) {
+		n = min_of(len - at, 4096 - (offset + at) % 4096);
+		if (n == 4096 && !memcmp(bytes + at, zero, n))
+			continue;
+		if (pwrite(fd, bytes + at, n, offset + at) != (ssize_t)n)
+			return -errno;
+	}
+	return 0;
+}
+
 static void add_piece(struct player *p, struct store *s, uint32_t chunk)
 {
 	const struct log_chunk *c = &p->r->chunk[chunk].c;
@@ -185,30 +210,75 @@ static void add_piece(struct player *p, struct store *s, uint32_t chunk)
 	if (c->kind == CHUNK_FILE) {
 		if ((why = bring_file(&p->data, s->fd)))
 			player_end(p, why);
-	} else if (pwrite(s->fd, p->data.at, p->data.len, c->offset) != (ssize_t)p->data.len) {
+	} else if (put_bytes(s->fd, p->data.at, p->data.len, c->offset)) {
 		player_end(p, "no room for the bytes of a mapped file");
 	}
 }
 
+static struct store *oldest(struct player *p)
+{
+	struct store *s = &p->store[0];
+
+	for (int i = 1; i < p->nstores; i++)
+		if (p->store[i].last_pos < s->last_pos)
+			s = &p->store[i];
+	return s;
+}
+
+static void give_up(struct player *p, struct store *s)
+{
+	close(s->fd);
+	p->bytes -= s->size;
+	*s = p->store[--p->nstores];
+}
+
 /* Give up the store that was not named for the longest time; wait until that can be. */
-static struct store *make_room(struct player *p)
+static void make_room(struct player *p)
 {
 	uint64_t since = 0;
 
 	for (;;) {
-		uint64_t head = p->m->s->ring.h->head;
-		struct store *oldest = &p->store[0];
+		uint64_t head = p->m->s->ring.h->head, slowest;
 		int who;
 
-		for (int i = 1; i < p->nstores; i++)
-			if (p->store[i].last_pos < oldest->last_pos)
-				oldest = &p->store[i];
-		if (oldest->last_pos < ring_slowest(&p->m->s->ring, head, &who)) {
-			close(oldest->fd);
-			return oldest;
+		slowest = ring_slowest(&p->m->s->ring, head, &who);
+		if (p->nstores && oldest(p)->last_pos < slowest) {
+			give_up(p, oldest(p));
+			return;
 		}
+		/* All of them are of the event that is being made. */
+		if (!p->nstores || slowest == head)
+			player_end(p, "an event needs more mapped files than can be kept");
 		stream_wait(p->m->s, "no more mapped files can be kept", who, &since);
 	}
+}
+
+/* Those that nobody needs any more, while there are too many bytes. They are made again when they are needed again. */
+static void shrink(struct player *p)
+{
+	uint64_t head = p->m->s->ring.h->head;
+	int who;
+
+	while (p->bytes > BYTES_MAX && p->nstores && oldest(p)->last_pos < ring_slowest(&p->m->s->ring, head, &who))
+		give_up(p, oldest(p));
+}
+
+static struct store *new_store(struct player *p, const struct file_id *id)
+{
+	struct store *s;
+	int fd;
+
+	shrink(p);
+	if (p->nstores == STORES_MAX)
+		make_room(p);
+	while ((fd = memfd_create("tandem-file", MFD_CLOEXEC)) < 0 && (errno == EMFILE || errno == ENFILE))
+		make_room(p);
+	if (fd < 0 || ftruncate(fd, page_up(id->size)) < 0)
+		player_end(p, "no room for the bytes of mapped files");
+	s = &p->store[p->nstores++];
+	*s = (struct store){.number = id->store, .size = page_up(id->size), .fd = fd};
+	p->bytes += s->size;
+	return s;
 }
 
 /* The memfd of a store, with all that the recording has of it up to here. */
@@ -220,12 +290,8 @@ static int store_fd(struct player *p, const struct file_id *id)
 	for (int i = 0; i < p->nstores && !s; i++)
 		if (p->store[i].number == id->store)
 			s = &p->store[i];
-	if (!s) {
-		s = p->nstores < STORES_MAX ? &p->store[p->nstores++] : make_room(p);
-		*s = (struct store){.number = id->store, .fd = memfd_create("tandem-file", MFD_CLOEXEC)};
-		if (s->fd < 0 || ftruncate(s->fd, page_up(id->size)) < 0)
-			player_end(p, "no room for the bytes of mapped files");
-	}
+	if (!s)
+		s = new_store(p, id);
 	for (uint32_t i = first_piece(p, s->number); i < p->npieces && p->piece[i].store == s->number; i++)
 		if (p->piece[i].chunk >= s->chunks && p->piece[i].chunk < here)
 			add_piece(p, s, p->piece[i].chunk);
@@ -239,24 +305,22 @@ static int store_fd(struct player *p, const struct file_id *id)
 static void play(struct player *p, const struct event *e)
 {
 	struct stream *s = p->m->s;
-	struct event *copy = xmalloc(e->size), *to;
-	struct part *part;
+	struct part *part = event_parts(e);
+	struct event *to;
 
 	if (e->size > stream_max(s))
 		player_end(p, "an event is larger than the stream takes");
 	stream_begin(s);
-	memcpy(copy, e, e->size);
-	part = event_parts(copy);
+	/* The reader's own bytes are changed: it reads them once. */
 	for (uint32_t i = 0; i < e->nparts; i++, part = part_next(part)) {
 		struct file_id *id = part_data(part);
 
-		if (part->kind == PART_FILE && part->len > sizeof(*id) && id->store != ~0u)
+		if (part->kind == PART_FILE && id->store != ~0u)
 			id->store = store_fd(p, id);
 	}
-	to = stream_reserve(s, copy->size);
-	memcpy(to, copy, copy->size);
+	to = stream_reserve(s, e->size);
+	memcpy(to, e, e->size);
 	stream_publish(s, to);
-	free(copy);
 }
 
 _Noreturn void player_main(struct monitor *m, void *reader)

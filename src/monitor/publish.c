@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include "abi/walk.h"
+#include "monitor/given.h"
 #include "monitor/shields/shields.h"
 #include "monitor/store.h"
 
@@ -158,6 +159,8 @@ void publish_end(struct monitor *m, struct task *t)
 	slot = stream_reserve(m->s, e->size);
 	memcpy(slot, e, e->size);
 	stream_publish(m->s, slot);
+	if (m->given)
+		given_event(m->given, e);
 	if (!t)
 		return;
 	t->last_seq = m->s->ring.h->seq;

@@ -18,7 +18,7 @@
 
 /* Stores are written in pieces of this size. */
 #define PIECE (4u << 20)
-/* What has come since is written after so long, so that not much is missing after a crash of the machine or of tandem. */
+/* What has come since is written after so long, so that not much is missing should tandem be killed. */
 #define PATIENCE_NS 1000000000ull
 
 /* What is in the recording of one of the producer's memfds, known by its inode: descriptors are used again, inodes are not. */
@@ -65,12 +65,14 @@ int recorder_error(const struct recorder *r)
 }
 
 /* The program must not suffer from a full disk: say it once, go on. */
-static void check(struct recorder *r, int err)
+static void check(struct recorder *r, int err, const char *what)
 {
 	if (!err || r->err)
 		return;
+	/* What came before is good. */
+	log_flush(r->w);
 	r->err = err;
-	warn("cannot write the recording: %s: it ends here", strerror(-err));
+	warn("%s: %s: the recording ends here", what, strerror(-err));
 }
 
 /* Files of the system's, that only root changes, and as a rule by putting another file in their place: they are named, and
@@ -100,49 +102,59 @@ static struct stored *stored(struct recorder *r, uint64_t ino)
 
 static struct stored *add_stored(struct recorder *r, uint64_t ino, bool by_name)
 {
-	r->store = xrealloc(r->store, (r->nstores + 1) * sizeof(*r->store));
+	if (!(r->nstores & (r->nstores - 1)))
+		r->store = xrealloc(r->store, max_of(2 * r->nstores, 1u) * sizeof(*r->store));
 	r->store[r->nstores] = (struct stored){ino, r->nstores, by_name, NULL, 0};
 	return &r->store[r->nstores++];
 }
 
 static void add_range(struct log_range **list, uint32_t *n, uint64_t from, uint64_t to)
 {
-	*list = xrealloc(*list, (*n + 1) * sizeof(**list));
+	if (!(*n & (*n - 1)))
+		*list = xrealloc(*list, max_of(2 * *n, 1u) * sizeof(**list));
 	(*list)[(*n)++] = (struct log_range){from, to, 0};
 }
 
-/* The end of the recorded range that `at` is in, or `at`; *ret_next: where the next one begins. */
-static uint64_t known_until(const struct stored *s, uint64_t at, uint64_t *ret_next)
+static int by_place(const void *a, const void *b)
 {
-	*ret_next = ~0ull;
-	for (uint32_t i = 0; i < s->nranges; i++) {
-		const struct log_range *x = &s->range[i];
+	const struct log_range *x = a, *y = b;
 
-		if (x->from <= at && at < x->to)
-			return x->to;
-		if (x->from > at)
-			*ret_next = min_of(*ret_next, x->from);
-	}
-	return at;
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* Those of a store stay sorted, and what touches is one. */
+static void add_stored_ranges(struct stored *s, const struct log_range *x, uint32_t n)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		add_range(&s->range, &s->nranges, x[i].from, x[i].to);
+	qsort(s->range, s->nranges, sizeof(*s->range), by_place);
+	for (uint32_t i = 1; i < s->nranges; i++)
+		if (s->range[i].from <= s->range[kept].to)
+			s->range[kept].to = max_of(s->range[kept].to, s->range[i].to);
+		else
+			s->range[++kept] = s->range[i];
+	s->nranges = s->nranges ? kept + 1 : 0;
 }
 
 /* What the memfd holds and the recording does not. (Pages that nobody has written to read as zeros, here and in a replay.) */
 static uint32_t new_ranges(const struct stored *s, int fd, struct log_range **ret)
 {
-	uint64_t next;
-	uint32_t n = 0;
+	uint32_t n = 0, known = 0;
 	off_t at = 0, end;
 
 	*ret = NULL;
 	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && (end = lseek(fd, at, SEEK_HOLE)) > at)
 		while (at < end) {
-			uint64_t known = known_until(s, at, &next);
-
-			if (known == (uint64_t)at) {
-				known = min_of((uint64_t)end, next);
-				add_range(ret, &n, at, known);
+			while (known < s->nranges && s->range[known].to <= (uint64_t)at)
+				known++;
+			if (known < s->nranges && s->range[known].from <= (uint64_t)at) {
+				at = s->range[known].to;
+				continue;
 			}
-			at = known;
+			add_range(ret, &n, at, known < s->nranges ? min_of((uint64_t)end, s->range[known].from) : (uint64_t)end);
+			at = (*ret)[n - 1].to;
 		}
 	return n;
 }
@@ -170,41 +182,32 @@ static int write_differences(struct recorder *r, const struct stored *s, const c
 	return err;
 }
 
-static char *read_range(int fd, uint64_t from, uint64_t to)
+/* The bytes of a file's range; NULL where it has not so many. */
+static char *read_range(const char *path, const struct log_range *x)
 {
-	char *bytes = xmalloc(to - from);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *bytes = xmalloc(x->to - x->from);
+	bool good = fd >= 0 && read_all_at(fd, bytes, x->to - x->from, x->from) == 0;
 
-	for (uint64_t at = from; at < to;) {
-		ssize_t n = pread(fd, bytes + (at - from), to - at, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(bytes);
-			return NULL;
-		}
-		at += n;
-	}
-	return bytes;
+	if (fd >= 0)
+		close(fd);
+	if (good)
+		return bytes;
+	free(bytes);
+	return NULL;
 }
 
 /* Say in which file one range of a store is. What lies behind the end of that file are zeros that the memfd was rounded up to. */
 static int name_range(struct recorder *r, const struct stored *s, const struct file_id *id, const char *path, const char *data,
                       struct log_range x)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 	char *file;
+	int err;
 
 	x.to = min_of(x.to, id->size);
-	if (x.from >= x.to) {
-		if (fd >= 0)
-			close(fd);
+	if (x.from >= x.to)
 		return 0;
-	}
-	file = fd >= 0 ? read_range(fd, x.from, x.to) : NULL;
-	if (fd >= 0)
-		close(fd);
-	if (!file)
+	if (!(file = read_range(path, &x)))
 		return write_ranges(r, s, data, &x, 1);
 	x.hash = hash_bytes(file, x.to - x.from, 0);
 	err = log_file_ref(r->w, s->number, id, path, &x, 1);
@@ -256,8 +259,7 @@ static int keep_store(struct recorder *r, struct stream *s, int slot, struct fil
 		free(x);
 		return -errno;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		add_range(&known->range, &known->nranges, x[i].from, x[i].to);
+	add_stored_ranges(known, x, n);
 	if (n)
 		err = known->by_name ? name_ranges(r, known, id, path, data, x, n) : write_ranges(r, known, data, x, n);
 	if (n)
@@ -278,7 +280,7 @@ static const struct event *renumbered(struct recorder *r, struct stream *s, int 
 		struct file_id *id = part_data(p);
 
 		if (p->kind == PART_FILE && p->len > sizeof(*id) && id->store != ~0u)
-			check(r, keep_store(r, s, slot, id, (const char *)(id + 1)));
+			check(r, keep_store(r, s, slot, id, (const char *)(id + 1)), "cannot keep the bytes of a mapped file");
 	}
 	return (const struct event *)r->event.at;
 }
@@ -291,11 +293,12 @@ void recorder_event(void *ctx, struct stream *s, int slot, const struct event *e
 	if (e && !r->err) {
 		if (event_part(e, PART_FILE, 0))
 			e = renumbered(r, s, slot, e);
-		check(r, log_event(r->w, e));
+		if (!r->err)
+			check(r, log_event(r->w, e), "cannot write the recording");
 	}
 	if (now - r->written < PATIENCE_NS)
 		return;
 	r->written = now;
 	if (!r->err)
-		check(r, log_flush(r->w));
+		check(r, log_flush(r->w), "cannot write the recording");
 }

@@ -14,7 +14,7 @@ struct reprint;
 struct reprint *reprint_new(int out, int err);
 /* Take note of any event, before it is acted upon. */
 void reprint_note(struct reprint *r, const struct event *e);
-/* t stands at the call that `e` (EV_CALL, EV_LEAVE) tells the result of. */
-void reprint_call(struct reprint *r, struct task *t, const struct event *e);
+/* t stands at the call that `e` (EV_CALL, EV_LEAVE) tells the result of. -errno, once, where it cannot be printed. */
+int reprint_call(struct reprint *r, struct task *t, const struct event *e);
 
 #endif

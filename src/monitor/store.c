@@ -13,6 +13,7 @@
 
 #include "base/proc.h"
 #include "monitor/copier.h"
+#include "monitor/given.h"
 #include "monitor/publish.h"
 #include "monitor/written.h"
 #include "show/names.h"
@@ -335,13 +336,16 @@ static void publish_write(struct monitor *m, struct task *t, const struct stat *
 
 /* ---- calls that move bytes from descriptor to descriptor ---- */
 
-/* Their arguments, from 0: the two descriptors, and where pointers to offsets are; -1: it has none. */
-struct mover { int nr, in, in_at, out, out_at; };
+/* So much at a time of what goes to the standard output, when that is recorded. */
+#define MOVE_MAX (1u << 20)
+
+/* Their arguments, from 0: the two descriptors, and where pointers to offsets are (-1: it has none); how many bytes. */
+struct mover { int nr, in, in_at, out, out_at, len; };
 
 static const struct mover *mover(int nr)
 {
 	static const struct mover movers[] = {
-		{SYS_sendfile, 1, 2, 0, -1}, {SYS_splice, 0, 1, 2, 3}, {SYS_copy_file_range, 0, 1, 2, 3}};
+		{SYS_sendfile, 1, 2, 0, -1, 3}, {SYS_splice, 0, 1, 2, 3, 4}, {SYS_copy_file_range, 0, 1, 2, 3, 4}};
 
 	for (size_t i = 0; i < countof(movers); i++)
 		if (movers[i].nr == nr)
@@ -388,17 +392,51 @@ static bool publish_moved(struct monitor *m, struct task *t, const struct stat *
 	const struct mover *mv = mover(t->nr);
 	int64_t to = moved_from(t, mv->out, mv->out_at, len), from = moved_from(t, mv->in, mv->in_at, len);
 	char *data = xmalloc(len);
-	bool good = to >= 0 && (read_open_file(t, t->args[mv->out], to, data, len) ||
-	                        read_open_file(t, t->args[mv->in], from, data, len));
+	bool good = read_open_file(t, t->args[mv->out], to, data, len) || read_open_file(t, t->args[mv->in], from, data, len);
 
 	if (good) {
 		struct file_write *w = publish_part(m, PART_APPLY, 0, 0, NULL, sizeof(*w) + len);
 
-		*w = (struct file_write){st->st_dev, st->st_ino, to, len};
+		*w = (struct file_write){st->st_dev, st->st_ino, max_of(to, (int64_t)0), len};
 		memcpy(w + 1, data, len);
 	}
 	free(data);
 	return good;
+}
+
+/* The standard output of a program that is recorded: a replay has to print what was never in the program's memory. */
+static bool moves_to_output(const struct monitor *m, const struct task *t)
+{
+	const struct mover *mv = mover(t->nr);
+
+	return m->given && mv && !(t->call_flags & EVF_INT80) && given_which(m->given, t->id, (int)t->args[mv->out]);
+}
+
+/* Such a call may always move less than it was asked to. */
+void store_prepare_move(struct monitor *m, struct task *t)
+{
+	int i;
+
+	if (!moves_to_output(m, t))
+		return;
+	i = mover(t->nr)->len;
+	if (t->args[i] <= MOVE_MAX || task_regs(t))
+		return;
+	*task_arg(t, i) = MOVE_MAX;
+	t->patched_args |= 1u << i;
+	task_set_regs(t);
+}
+
+static void publish_moved_output(struct monitor *m, struct task *t, int64_t len)
+{
+	struct stat st;
+	static bool told;
+
+	if ((task_stat_fd(t, t->args[mover(t->nr)->out], &st) && publish_moved(m, t, &st, len)) || told)
+		return;
+	told = true;
+	monitor_notef(m, NOTE_WARNING, t->nr, "what %s has moved to the standard output came through a pipe, and is not in the recording: "
+	              "a replay does not print it", call_name(t->nr, 0));
 }
 
 /* ---- */
@@ -494,6 +532,10 @@ void store_changed(struct monitor *m, struct task *t, int64_t result)
 	struct stat st;
 	int64_t at;
 
+	if (result > 0 && moves_to_output(m, t)) {
+		publish_moved_output(m, t, result);
+		return;
+	}
 	if (!config_followed(m->cfg) || !names_mapped(m, t, t->args[t->row->who & WRITES3 ? 2 : 0], &st))
 		return;
 	if (mover(t->nr) && result > 0 && result <= APPLY_MAX && publish_moved(m, t, &st, result))

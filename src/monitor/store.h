@@ -31,6 +31,8 @@ int store_of(struct monitor *m, const struct mapping *map);
 /* Append PART_FILE with the identity and the path to the event being built. */
 void store_publish(struct monitor *m, const struct file_id *id, const char *path, int arg);
 
+/* A call that moves bytes from descriptor to descriptor is about to run. */
+void store_prepare_move(struct monitor *m, struct task *t);
 /* A call of the class WRITES or WRITES3 has returned: if it changed a kept file, append PART_APPLY. */
 void store_changed(struct monitor *m, struct task *t, int64_t result);
 /* Whether a call may cut a file: truncate, or an open with O_TRUNC. */

@@ -116,7 +116,7 @@ static void add_events(uint64_t first, uint64_t n, bool compressed)
 	struct buf events = {0}, packed = {0};
 
 	for (uint64_t i = 0; i < n; i++) {
-		struct event e = {.seq = first + i, .type = EV_CALL, .size = sizeof(e) + 40, .nparts = 1, .result = rng_next(&seed)};
+		struct event e = {.seq = first + i, .type = first + i == 1 ? EV_START : EV_CALL, .task = 1, .size = sizeof(e) + 40, .nparts = 1, .result = rng_next(&seed)};
 		struct part p = {.kind = PART_IN, .len = 13};
 
 		buf_add(&events, &e, sizeof(e));

@@ -15,7 +15,7 @@
 #include "log/writer.h"
 #include "tap.h"
 
-static char path[] = "/tmp/test_log.XXXXXX", copy_path[] = "/tmp/test_log.XXXXXX";
+static char path[] = "/tmp/test_log.XXXXXX", copy_path[] = "/tmp/test_log.XXXXXX", fifo_path[64];
 static uint64_t seed = 7;
 
 static uint64_t below(uint64_t n)
@@ -26,7 +26,7 @@ static uint64_t below(uint64_t n)
 /* An event as they are: most words like those before, some parts. */
 static void make_event(struct buf *out, uint64_t seq)
 {
-	struct event e = {.seq = seq, .type = EV_CALL, .task = 1 + below(3), .call = below(300), .result = (int64_t)below(5) - 1,
+	struct event e = {.seq = seq, .type = seq == 1 ? EV_START : EV_CALL, .task = 1, .call = below(300), .result = (int64_t)below(5) - 1,
 	                  .entered = 1700000000000000000ull + seq * 20000, .left = 1700000000000000000ull + seq * 20000 + below(9000)};
 	size_t start = out->len;
 
@@ -34,7 +34,7 @@ static void make_event(struct buf *out, uint64_t seq)
 		e.args[i] = below(4) ? 0 : rng_next(&seed);
 	buf_add(out, &e, sizeof(e));
 	for (uint64_t n = below(4); n; n--) {
-		struct part p = {.kind = 1 + below(PART_KINDS - 1), .len = below(40)};
+		struct part p = {.kind = below(2) ? PART_IN : PART_OUT, .len = below(40)};
 		static const char bytes[48] = "some bytes that a call was given, or has written";
 
 		p.whole = p.len;
@@ -256,7 +256,11 @@ static void test_others(void)
 {
 	refused("what is not there", "/nonexistent/x", "No such file");
 	refused("a directory", "/tmp", "directory");
-	refused("a device", "/dev/null", "");
+	refused("a device", "/dev/null", "not a file");
+	mkfifo(fifo_path, 0600);
+	refused("a pipe", fifo_path, "not a file");
+	ok(!log_create(fifo_path) && errno == ESPIPE, "a pipe to write to");
+	unlink(fifo_path);
 	refused("another file", "/proc/self/exe", "not a recording");
 	ok(!log_create("/nonexistent/x") && errno == ENOENT, "no directory to write to");
 	ok(!log_create("/dev/null") && errno == ESPIPE, "a device to write to");
@@ -268,6 +272,7 @@ int main(void)
 
 	close(mkstemp(path));
 	close(mkstemp(copy_path));
+	snprintf(fifo_path, sizeof(fifo_path), "%s.fifo", path);
 	test_columns();
 	all = write_one(true);
 	test_whole(&all);
