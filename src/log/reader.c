@@ -248,3 +248,42 @@ void log_rewind(struct log_reader *r)
 	r->last_task = 0;
 	buf_clear(&r->events);
 }
+
+/* The chunk of events that `seq` would be in: chunks are in the order of their first events. nchunks: none. */
+static uint32_t chunk_of(const struct log_reader *r, uint64_t seq)
+{
+	uint32_t found = r->nchunks;
+
+	for (uint32_t low = 0, high = r->nchunks, mid; low < high;) {
+		uint32_t at;
+
+		mid = at = low + (high - low) / 2;
+		while (at < high && r->chunk[at].c.kind != CHUNK_EVENTS)
+			at++;
+		if (at < high && r->chunk[at].c.ident <= seq) {
+			found = at;
+			low = at + 1;
+		} else {
+			high = mid;
+		}
+	}
+	return found;
+}
+
+const struct event *log_seek(struct log_reader *r, uint64_t seq)
+{
+	uint32_t i = chunk_of(r, seq);
+	const struct event *e;
+
+	if (i == r->nchunks || !seq)
+		return NULL;
+	if (r->next_chunk != i + 1 || !r->events.len) {
+		buf_clear(&r->events);
+		r->next_chunk = i;
+	}
+	r->next_event = 0;
+	r->last_seq = r->chunk[i].c.ident - 1;
+	while ((e = log_next(r)) && e->seq < seq)
+		;
+	return e;
+}

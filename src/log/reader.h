@@ -36,5 +36,8 @@ int log_chunk_data(struct log_reader *r, uint32_t i, struct buf *out);
 const struct event *log_next(struct log_reader *r);
 /* Begin anew. */
 void log_rewind(struct log_reader *r);
+/* The event of that number, as log_next gives it, and goes on behind it; NULL: there is none, or damage. What lies in the chunk that
+ * was read last costs no unpacking. */
+const struct event *log_seek(struct log_reader *r, uint64_t seq);
 
 #endif

@@ -114,6 +114,33 @@ static bool is_beginning(struct log_reader *r, const struct buf *all, size_t *re
 	return true;
 }
 
+static bool seeks(struct log_reader *r, const struct buf *all, uint64_t seq)
+{
+	const struct event *e = log_seek(r, seq), *right = (const struct event *)all->at;
+
+	while (right->seq < seq)
+		right = (const struct event *)((const char *)right + right->size);
+	return e && e->size == right->size && !memcmp(e, right, e->size);
+}
+
+/* Three chunks of twenty: forwards, backwards, in the same chunk, where one begins and ends. */
+static void test_seek(struct log_reader *r, const struct buf *all)
+{
+	static const uint64_t order[] = {1, 20, 21, 41, 40, 60, 7, 6, 8, 59, 20, 1};
+	const struct event *e;
+	int bad = 0;
+
+	for (size_t i = 0; i < countof(order); i++)
+		bad += !seeks(r, all, order[i]);
+	ok(!bad, "events by their number, in any order");
+	ok(seeks(r, all, 40) && (e = log_next(r)) && e->seq == 41, "... it goes on behind them");
+	ok(!log_seek(r, 0) && !log_seek(r, 61) && !r->damage && seeks(r, all, 60), "... there is no event 0, nor one behind the last");
+	for (uint64_t seq = 1; seq <= 60; seq++)
+		bad += !seeks(r, all, seq);
+	ok(!bad, "... each");
+	log_rewind(r);
+}
+
 static void test_whole(const struct buf *all)
 {
 	char *error = NULL;
@@ -129,6 +156,7 @@ static void test_whole(const struct buf *all)
 	ok(is_beginning(r, all, &n) && n == all->len, "all of its events, the same");
 	log_rewind(r);
 	ok(is_beginning(r, all, &n) && n == all->len, "... again, from the beginning");
+	test_seek(r, all);
 	for (uint32_t i = 0; i < r->nchunks; i++) {
 		buf_clear(&data);
 		if (r->chunk[i].c.kind == CHUNK_STORE)
