@@ -29,10 +29,11 @@ complete_words() {
         "${COMP_WORDS[COMP_CWORD - 1]}"; printf "%s\n" "${COMPREPLY[@]}" | sed "s/ *$//" | sort | tr "\n" " "' \
         complete "$T/root/usr/share/bash-completion/completions/tandem" "$@" 2>&1
 }
-is "completion: commands" "$(complete_words tandem "")" "--help --version doctor record replay run show trace "
+is "completion: commands" "$(complete_words tandem "")" "--help --version diff doctor record replay run show trace "
 is "... options of record" "$(complete_words tandem record --b)" "--bundle "
 is "... a recording" "$(cd "$T" && touch a.rec && complete_words tandem replay a.)" "a.rec "
 is "... what a replay can expose" "$(complete_words tandem replay --expose = u)" "uninit "
+is "... options of diff, and its second recording" "$(complete_words tandem diff --j) $(cd "$T" && complete_words tandem diff a.rec a.)" "--json  a.rec "
 is "... options of show" "$(complete_words tandem show --fr)" "--from= "
 is "... options of run" "$(complete_words tandem run --exp)" "--expose= "
 like "... sources" "$(complete_words tandem run --expose = v)" '^vdso'

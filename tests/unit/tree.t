@@ -37,7 +37,7 @@ is_empty "... and without data that it writes" \
     "$(readelf -SW "$dir/abi.so" 2>&1 | grep -E ' \.(data|bss|tdata|tbss|init_array) ' | grep -v ' 000000 00 ')"
 
 page=$(sed 's/Fl Fl /--/g; s/Fl /-/g' man/tandem.1)
-for command in run record replay show trace doctor; do
+for command in run record replay show diff trace doctor; do
     options=$("$tandem" $command --help | grep -oE '^ +(-[a-zA-Z?])?,? *(--[a-z-]+)?' | grep -oE -- '-[-a-zA-Z]+' | sort -u)
     missing=
     for o in $options; do

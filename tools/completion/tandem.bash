@@ -11,9 +11,9 @@ _tandem()
         previous=${COMP_WORDS[COMP_CWORD - 2]}
     fi
 
-    # The program that is to be run begins after "--", or at the first word that is neither option nor value.
+    # The program that is to be run begins after "--", or at the first word that is neither option nor value; diff runs none.
     command=${COMP_WORDS[1]}
-    if ((COMP_CWORD > 1)); then
+    if ((COMP_CWORD > 1)) && [[ $command != diff ]]; then
         for ((i = 2; i < COMP_CWORD; i++)); do
             w=${COMP_WORDS[i]}
             case $w in
@@ -75,11 +75,12 @@ _tandem()
         ;;
     run:--env) compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -e -S = -- "$word")) && return ;;
     run:-n | run:--with-cmd | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p | \
-        record:--stack | record:--ring | replay:-n | replay:--divergence-exit | replay:--at | replay:--fault | show:-s | show:--from | show:--to | show:--task) return ;;
+        record:--stack | record:--ring | replay:-n | replay:--divergence-exit | replay:--at | replay:--fault | show:-s | show:--from | show:--to | show:--task | \
+        diff:-C | diff:-n | diff:-s) return ;;
     esac
 
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run record replay show trace doctor --help --version' -- "$word"))
+        COMPREPLY=($(compgen -W 'run record replay show diff trace doctor --help --version' -- "$word"))
         return
     fi
     case $command in
@@ -96,6 +97,10 @@ _tandem()
         ;;
     show)
         COMPREPLY=($(compgen -W '-o -e -s -k -T -t -tt -ttt -c -C -v -q --from= --to= --task= --call= --all --json --chrome --help' -- "$word"))
+        [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
+        ;;
+    diff)
+        COMPREPLY=($(compgen -W '-C -n -s --all --json --help' -- "$word"))
         [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
         ;;
     trace)
