@@ -304,6 +304,7 @@ int cmd_diff(int argc, char **argv)
 	v.p = &p;
 	(o.json ? diff_json : diff_text)(&v);
 	printer_end(&p);
+	buf_free(&p.text);
 	status = v.d.nchanges ? 1 : v.side[0].story.whole && v.side[1].story.whole ? 0 : EXIT_TANDEM;
 	differences_free(&v.d);
 	for (int i = 0; i < 2; i++)

@@ -1,7 +1,7 @@
 /* align.h - two sequences side by side: which element of one stands for which of the other.
  *
- * Elements are tokens, compared as numbers. Memory is 16 bytes per element that is left between a common beginning and a common
- * end, and time n log n plus n times ALIGN_EFFORT at worst: see align.c.
+ * Elements are tokens, compared as numbers. Memory is at most 28 bytes per element that is left between a common beginning and a
+ * common end, and time n log n plus n times ALIGN_EFFORT at worst: see align.c.
  */
 #ifndef TANDEM_WHY_ALIGN_H
 #define TANDEM_WHY_ALIGN_H

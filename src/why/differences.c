@@ -2,7 +2,7 @@
  *
  * Steps are aligned twice. First as what the program did: call, arguments, bytes that it gave, without what differs by itself; so a call
  * that got another answer stands beside its like. Then, in the gaps that this leaves, as mere calls, so that one with other
- * arguments does, too. For each task that takes 8 bytes a step beside the stories, and what align.h says.
+ * arguments does, too. For one task at a time that takes 12 bytes a step beside the stories, and what align.h says.
  */
 #define _GNU_SOURCE
 #include "why/differences.h"

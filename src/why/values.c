@@ -103,6 +103,14 @@ static bool waits_for_task(const struct listing *l, const struct argument *a, ui
 	return l->e->call == SYS_futex && a->kind == K_UINT && ids_have(l->ids, n);
 }
 
+/* What no row describes may well be an address. */
+static int kind_of(const struct listing *l, const struct argument *a, uint64_t n)
+{
+	if (waits_for_task(l, a, n))
+		return K_PID;
+	return a->kind == K_HEX && row_who(l->row) == UNKNOWN ? K_ADDR : a->kind;
+}
+
 static void put_arguments(struct listing *l)
 {
 	for (unsigned i = 1; i <= l->row->nargs; i++) {
@@ -113,7 +121,7 @@ static void put_arguments(struct listing *l)
 		uint64_t n = row_arg(l->row, l->e->args, i);
 
 		l->v.arg = i;
-		put_number(l, waits_for_task(l, a, n) ? K_PID : a->kind, a->kind == K_FLAGS || a->kind == K_ENUM ? a->set : 0, n);
+		put_number(l, kind_of(l, a, n), a->kind == K_FLAGS || a->kind == K_ENUM ? a->set : 0, n);
 	}
 	l->v.arg = 0;
 }
