@@ -237,6 +237,7 @@ const struct event *log_next(struct log_reader *r)
 	}
 	r->next_event += e->size;
 	r->last_seq = e->seq;
+	r->known_seq = max_of(r->known_seq, e->seq);
 	return e;
 }
 
@@ -245,7 +246,6 @@ void log_rewind(struct log_reader *r)
 	r->next_chunk = 0;
 	r->next_event = 0;
 	r->last_seq = 0;
-	r->last_task = 0;
 	buf_clear(&r->events);
 }
 
@@ -272,7 +272,8 @@ static uint32_t chunk_of(const struct log_reader *r, uint64_t seq)
 
 const struct event *log_seek(struct log_reader *r, uint64_t seq)
 {
-	uint32_t i = chunk_of(r, seq);
+	/* Which tasks there are is known only of what has been read. */
+	uint32_t i = chunk_of(r, min_of(seq, max_of(r->known_seq, 1ull)));
 	const struct event *e;
 
 	if (i == r->nchunks || !seq)

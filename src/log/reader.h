@@ -23,7 +23,8 @@ struct log_reader {
 	struct buf events;
 	size_t next_event;
 	uint64_t last_seq;
-	uint32_t last_task;     /* the highest number so far */
+	uint32_t last_task;     /* the highest number... */
+	uint64_t known_seq;     /* ... in the events up to this one, which have been read */
 };
 
 /* NULL, and *ret_error a line for people (to be freed). */
