@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/recording.h"
 #include "show/names.h"
 #include "show/text.h"
 
@@ -244,29 +245,15 @@ void diff_json(struct diff_view *v)
 
 /* ---- */
 
-static json_t *read_about(struct log_reader *r)
-{
-	struct buf text = {0};
-	json_t *j = NULL;
-
-	if (r->nchunks && r->chunk[0].c.kind == CHUNK_ABOUT && !log_chunk_data(r, 0, &text))
-		j = json_loadb(text.at, text.len, 0, NULL);
-	buf_free(&text);
-	return j;
-}
-
 static void read_side(struct diff_side *s, const char *name)
 {
-	char *error;
-
 	s->name = name;
-	if (!(s->r = log_open(name, &error)))
-		die("%s", error);
+	s->r = recording_open(name);
 }
 
 static void read_story(struct diff_side *s)
 {
-	s->about = read_about(s->r);
+	s->about = recording_about(s->r);
 	if (story_read(&s->story, s->r))
 		die("%s: there are more events or tasks in it than can be compared", s->name);
 	if (!s->story.whole)

@@ -136,6 +136,21 @@ static void need_another(const char *output, const char *program)
 		die("cannot write the recording %s: it is the program", output);
 }
 
+static struct log_writer *create(const struct record_options *o)
+{
+	struct log_writer *w;
+	char *text = about(o);
+	int err;
+
+	need_another(o->output, o->cfg.spec[0].path);
+	if (!(w = log_create(o->output)))
+		die("cannot write the recording %s: %s", o->output, errno == ESPIPE ? "it has to be a file" : strerror(errno));
+	if ((err = log_about(w, text)))
+		die("cannot write the recording %s: %s", o->output, strerror(-err));
+	free(text);
+	return w;
+}
+
 int cmd_record(int argc, char **argv)
 {
 	extern char **environ;
@@ -147,7 +162,6 @@ int cmd_record(int argc, char **argv)
 	struct log_counts counts;
 	struct run run;
 	uint64_t since;
-	char *text;
 	int rest, err, status = -1;
 
 	config_init(&o.cfg);
@@ -163,17 +177,10 @@ int cmd_record(int argc, char **argv)
 	spec.argv = argv + rest;
 	spec.envp = environ;
 	o.cfg.spec = &spec;
-	need_another(o.output, spec.path);
-	if (!(w = log_create(o.output)))
-		die("cannot write the recording %s: %s", o.output,
-		    errno == ESPIPE ? "it has to be a file" : strerror(errno));
+	w = create(&o);
+	r = recorder_new(w, o.bundle);
 	if (o.cfg.chaos)
 		fprintf(stderr, "tandem: --chaos=%" PRIu64 "\n", o.cfg.chaos_seed);
-	text = about(&o);
-	if ((err = log_about(w, text)))
-		die("cannot write the recording %s: %s", o.output, strerror(-err));
-	free(text);
-	r = recorder_new(w, o.bundle);
 	run = (struct run){.cfg = &o.cfg, .sink = recorder_event, .sink_ctx = r, .keep_fd = log_writer_fd(w),
 	                   .verbose = o.verbose && isatty(2)};
 	since = now_mono();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/recording.h"
 #include "monitor/gdb.h"
 #include "monitor/player.h"
 #include "monitor/shields/insn.h"
@@ -69,17 +70,6 @@ static const struct argp argp = {
 };
 
 /* ---- the recording's own words ---- */
-
-static json_t *read_about(struct log_reader *r)
-{
-	struct buf text = {0};
-	json_t *j = NULL;
-
-	if (r->nchunks && r->chunk[0].c.kind == CHUNK_ABOUT && !log_chunk_data(r, 0, &text))
-		j = json_loadb(text.at, text.len, 0, NULL);
-	buf_free(&text);
-	return j;
-}
 
 static uint64_t number(const json_t *about, const char *key)
 {
@@ -162,21 +152,9 @@ static void configure(struct config *cfg, const json_t *about, int copies)
 
 /* ---- */
 
-/* What there was to say at the end of the recording: calls that were refused or not known, counts. */
-static json_t *read_end(struct log_reader *r)
-{
-	struct buf text = {0};
-	json_t *j = NULL;
-
-	if (r->complete && !log_chunk_data(r, r->nchunks - 1, &text))
-		j = json_loadb(text.at, text.len, 0, NULL);
-	buf_free(&text);
-	return j;
-}
-
 static void write_report(int fd, const char *path, struct log_reader *r, const struct outcome *out)
 {
-	json_t *end = read_end(r);
+	json_t *end = recording_end(r);
 	json_t *j = json_pack("{s:O, s:O, s:I, s:O, s:O*, s:O*, s:O*}", "divergences", out->divergences, "versions", out->versions,
 	                      "events", (json_int_t)out->events, "warnings", out->warnings, "refused",
 	                      json_object_get(end, "refused"), "unknown", json_object_get(end, "unknown"), "counts",
@@ -225,15 +203,59 @@ static char **other_program(int argc, char **argv, int rest)
 	return argv + rest + 2;
 }
 
+/* What was recorded, and whether that can be replayed here. Ends the program where it can't. */
+static struct log_reader *open_recording(const char *path, struct replay_options *o, struct version_spec *ret_recorded)
+{
+	struct log_reader *r = recording_open(path);
+	json_t *about = recording_about(r);
+
+	if (!about || !recorded_command(r, ret_recorded)) {
+		if (r->damage)
+			die("%s", r->damage);
+		die("%s: there is no program in the recording, or its start was too large for the ring (record --ring)", path);
+	}
+	need_machine(about, path);
+	need_stack(about, path);
+	configure(&o->cfg, about, o->copies);
+	json_decref(about);
+	if (player_check_files(r))
+		die("%s: cannot be replayed with other files (tandem record --bundle keeps them)", path);
+	return r;
+}
+
+/* Version 0 is the recording. */
+static void set_versions(struct config *cfg, const struct version_spec *recorded, char **words)
+{
+	struct version_spec version = *recorded;
+	int err;
+
+	if (words) {
+		version.argv = words;
+		version.other = true;
+		if ((err = find_program(words[0], &version.path)))
+			exit(err);
+	}
+	cfg->spec = xcalloc(cfg->n, sizeof(*cfg->spec));
+	for (int i = 0; i < cfg->n; i++)
+		cfg->spec[i] = i ? version : *recorded;
+}
+
+static void check_options(const struct replay_options *o)
+{
+	if (o->cfg.gdb_at && !o->gdb)
+		usage_error("replay", "--at is for --gdb");
+	if (o->gdb && o->copies > 1)
+		usage_error("replay", "--gdb looks at one replay, not at %d", o->copies);
+}
+
 int cmd_replay(int argc, char **argv)
 {
 	struct replay_options o = {.copies = 1, .divergence_exit = EXIT_TANDEM};
-	struct version_spec recorded, other;
+	struct version_spec recorded;
 	struct log_reader *r;
 	struct outcome out;
 	struct run run;
-	json_t *about;
-	char *error, **words;
+	char **words;
 	int rest, err, fd = -1, status = -1;
 
 	config_init(&o.cfg);
@@ -241,31 +263,11 @@ int cmd_replay(int argc, char **argv)
 	if (rest >= argc)
 		usage_error("replay", "no recording was given");
 	words = other_program(argc, argv, rest);
-	if (!(r = log_open(argv[rest], &error)))
-		die("%s", error);
-	if (!(about = read_about(r)) || !recorded_command(r, &recorded))
-		die("%s", r->damage ? r->damage : xasprintf("%s: there is no program in the recording, or its start was too large for the ring (record --ring)", argv[rest]));
-	need_machine(about, argv[rest]);
-	need_stack(about, argv[rest]);
-	configure(&o.cfg, about, o.copies);
-	if (player_check_files(r))
-		die("%s: cannot be replayed with other files (tandem record --bundle keeps them)", argv[rest]);
-	o.cfg.spec = xcalloc(o.cfg.n, sizeof(*o.cfg.spec));
-	other = recorded;
-	if (words) {
-		other.argv = words;
-		other.other = true;
-		if ((err = find_program(words[0], &other.path)))
-			return err;
-	}
-	for (int i = 0; i < o.cfg.n; i++)
-		o.cfg.spec[i] = i ? other : recorded;
+	check_options(&o);
+	r = open_recording(argv[rest], &o, &recorded);
+	set_versions(&o.cfg, &recorded, words);
 	if (o.report && (fd = open(o.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
 		die("cannot write the report %s: %s", o.report, strerror(errno));
-	if (o.cfg.gdb_at && !o.gdb)
-		usage_error("replay", "--at is for --gdb");
-	if (o.gdb && o.copies > 1)
-		usage_error("replay", "--gdb looks at one replay, not at %d", o.copies);
 	if (o.gdb)
 		o.cfg.gdb_listener = listen_for_gdb(o.cfg.spec[1].path);
 	run = (struct run){.cfg = &o.cfg, .producer = player_main, .producer_ctx = r, .keep_fd = fd,

@@ -9,7 +9,8 @@
 
 #include "cli/cli.h"
 #include "cli/printer.h"
-#include "log/reader.h"
+#include "cli/recording.h"
+#include "monitor/given.h"
 
 enum { OPT_FROM = 256, OPT_TO, OPT_TASK, OPT_CALL, OPT_JSON, OPT_CHROME, OPT_ALL };
 
@@ -178,16 +179,6 @@ static void name_track(struct printer *p, struct chrome *c, uint32_t task, int64
 	                           json_sprintf("task %u", task)));
 }
 
-static bool is_thread(const struct event *e)
-{
-	const struct part *in = event_part(e, PART_IN, 1);
-	uint64_t flags = e->call == SYS_clone ? e->args[0] : 0;
-
-	if (e->call == SYS_clone3 && in && in->len >= sizeof(flags))
-		memcpy(&flags, part_data(in), sizeof(flags));
-	return flags & CLONE_THREAD;
-}
-
 static double micros(const struct chrome *c, uint64_t ns)
 {
 	return ((double)ns - (double)c->start) / 1000;
@@ -202,7 +193,7 @@ static void chrome_tracks(struct printer *p, struct chrome *c, const struct even
 		name_track(p, c, e->task, e->tid);
 	}
 	if (e->type == EV_CALL && e->flags & EVF_BIRTH) {
-		int64_t pid = is_thread(e) ? *pid_of(c, e->task) : e->result;
+		int64_t pid = birth_flags(e) & CLONE_THREAD ? *pid_of(c, e->task) : e->result;
 
 		*pid_of(c, e->other) = pid;
 		name_track(p, c, e->other, e->result);
@@ -278,7 +269,6 @@ int cmd_show(int argc, char **argv)
 	struct printer p;
 	struct log_reader *r;
 	const struct event *e;
-	char *error;
 	bool damaged;
 	int rest;
 
@@ -289,8 +279,7 @@ int cmd_show(int argc, char **argv)
 		usage_error("show", "'%s' is one word too many", argv[rest + 1]);
 	if (o.json && o.chrome)
 		usage_error("show", "--json or --chrome, not both");
-	if (!(r = log_open(argv[rest], &error)))
-		die("%s", error);
+	r = recording_open(argv[rest]);
 	o.print.show.task_ids = TASK_IDS_PLAIN;
 	printer_start(&p, &o.print, 1);
 	if (o.chrome)

@@ -103,7 +103,7 @@ static void on_start(struct table *t, const struct event *e)
 	}
 }
 
-static uint64_t birth_flags(const struct event *e)
+uint64_t birth_flags(const struct event *e)
 {
 	const struct part *p = event_part(e, PART_IN, 1);
 	uint64_t flags = 0;

@@ -9,6 +9,9 @@
 
 #include "abi/event.h"
 
+/* The flags (CLONE_...) of a call that made a task. */
+uint64_t birth_flags(const struct event *e);
+
 struct given *given_new(void);
 /* Take note of any event. */
 void given_event(struct given *g, const struct event *e);
