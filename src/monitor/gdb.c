@@ -362,6 +362,33 @@ static _Noreturn void end_replay(struct monitor *m)
 	_exit(0);
 }
 
+/* Packets whose names are words. True: the program goes on. */
+static bool on_word(struct monitor *m, struct task *t, const char *p)
+{
+	struct gdb *g = m->gdb;
+
+	if (!strcmp(p, "vCont?")) {
+		gdb_send(&g->link, "vCont;c;C;s;S");
+	} else if (!strncmp(p, "vCont", 5)) {
+		parse_cont(m, t, p);
+		return true;
+	} else if (!strncmp(p, "vKill", 5)) {
+		gdb_send(&g->link, "OK");
+		end_replay(m);
+	} else {
+		gdb_send(&g->link, "");
+	}
+	return false;
+}
+
+/* The task that a packet names; 0 and -1 are any: t. */
+static struct task *task_named(const struct monitor *m, struct task *t, const char *args)
+{
+	uint64_t n;
+
+	return hex_number(&args, &n) && n ? task_by_number(m, n) : t;
+}
+
 /* True: the program goes on. */
 static bool command(struct monitor *m, struct task **current)
 {
@@ -373,14 +400,13 @@ static bool command(struct monitor *m, struct task **current)
 	switch (*p) {
 	case '?': gdb_send(&g->link, g->stop); return false;
 	case 'H':
-		args++;
-		other = hex_number(&args, &n) && n ? task_by_number(m, n) : t;
+		other = task_named(m, t, args + 1);
 		gdb_send(&g->link, other ? "OK" : "E03");
 		if (other && p[1] == 'g')
 			*current = other;
 		return false;
 	case 'T':
-		gdb_send(&g->link, hex_number(&args, &n) && task_by_number(m, n) ? "OK" : "E03");
+		gdb_send(&g->link, task_named(m, NULL, args) ? "OK" : "E03");
 		return false;
 	case 'g': gdb_send_registers(&g->link, t); return false;
 	case 'p':
@@ -398,21 +424,7 @@ static bool command(struct monitor *m, struct task **current)
 	case 's': case 'S':
 		g->stepper = t;
 		return true;
-	case 'v':
-		if (!strcmp(p, "vCont?")) {
-			gdb_send(&g->link, "vCont;c;C;s;S");
-			return false;
-		}
-		if (!strncmp(p, "vCont", 5)) {
-			parse_cont(m, t, p);
-			return true;
-		}
-		if (!strncmp(p, "vKill", 5)) {
-			gdb_send(&g->link, "OK");
-			end_replay(m);
-		}
-		gdb_send(&g->link, "");
-		return false;
+	case 'v': return on_word(m, t, p);
 	case 'D':
 		gdb_send(&g->link, "OK");
 		gdb_hang_up(&g->link);
