@@ -26,6 +26,7 @@ debug() {
     with_gdb "$program" "$@" || kill $replay 2>/dev/null
     { wait $replay; status=$?; } 2>/dev/null
 }
+gone() { ! kill -0 "$1" 2>/dev/null; }
 says() { # says NAME REGEX - a line of gdb's
     if grep -Eq -- "$2" "$T/gdb"; then pass "$1"; else fail "$1"; diag "no line like /$2/ in:" "$(tail -n 40 "$T/gdb")" "$(head -n 5 "$T/err")"; fi
 }
@@ -52,6 +53,7 @@ says "... of vectors" 'uint128 = [0-9]+'
 says "... instructions without the breakpoints" '^=> 0x[0-9a-f]+ <add'
 ! grep -q 'int3 ' "$T/gdb" && pass "... none of which is a trap" || fail "... none of which is a trap"
 says "kill" 'Inferior 1 \(Remote target\) killed'
+is "... is not the program's end" "$status $(grep -c 'was ended by gdb, after event' "$T/err")" "125 1"
 
 for way in "" TANDEM_NO_WATCHPOINTS=1; do
     export TANDEM_NO_WATCHPOINTS=${way#*=}
@@ -107,6 +109,30 @@ program=$P/debugged
 record "$program"
 debug 'break count_up' 'continue' 'shell kill -KILL $PPID'
 is "gdb is killed: the replay goes on to its end" "$status $(cmp "$T/recorded" "$T/out")" "5 "
+# ... or while the program runs, with breakpoints and a watchpoint in it.
+: >"$T/err"
+"$TANDEM" replay --gdb "$T/rec" >"$T/out" 2>"$T/err" &
+replay=$!
+wait_until "$limit" grep -q 'target remote' "$T/err"
+gdb -q -batch -nx -ex 'set sysroot /' -ex "target remote $(grep -o '127\.0\.0\.1:[0-9]*' "$T/err")" -ex 'break count_up if i < 0' \
+    -ex 'watch watched if watched < 0' -ex 'continue' "$program" >"$T/gdb" 2>&1 </dev/null &
+debugger=$!
+sleep 1.5
+kill -KILL $debugger || diag "gdb was faster: $(tail -n 3 "$T/gdb")"
+{ wait $debugger; } 2>/dev/null
+wait $replay
+is "gdb is killed while it runs: the replay goes on to its end" "$? $(cmp "$T/recorded" "$T/out")" "5 "
+record python3 -c 'import os; os.posix_spawn("/bin/echo", ["echo", "spawned"], {}); os.wait(); print("done", flush=True)'
+program=/usr/bin/python3
+debug 'break main' 'continue' 'break execve' 'break exit' 'continue' 'delete' 'continue'
+is "breakpoints are not in the way of a child that borrows the memory" "$status $(cmp "$T/recorded" "$T/out")" "0 "
+program=$P/debugged
+mkdir -p "$T/$(printf 'a%.0s' {1..200})"
+cp "$program" "$T/$(printf 'a%.0s' {1..200})/debugged"
+record "$T/$(printf 'a%.0s' {1..200})/debugged" exec
+debug 'catch exec' 'continue' 'break count_up' 'continue' 'print i' 'kill'
+says "an exec of a long path" '^\$1 = 0$'
+record "$program"
 "$TANDEM" replay --gdb "$T/rec" >"$T/out" 2>"$T/err" &
 replay=$!
 wait_until 20 grep -q 'target remote' "$T/err"
@@ -134,6 +160,13 @@ is "run --on-divergence=stop: the leader's status" "$?" "$("$P/parting-0" argume
 like "... the report" "$(<"$T/err")" 'version 1, task 1, event [0-9]+: close: the follower makes the call with another argument'
 says "... gdb stands there" 'another_argument'
 says "... the events before" '^event [0-9]+, task 1: write\(1, "before'
+"$TANDEM" run --on-divergence=stop -n 1 --with "$P/parting-1" -- "$P/parting-0" argument >"$T/out" 2>"$T/err" &
+run=$!
+wait_until "$limit" grep -q 'target remote' "$T/err"
+sleep 0.5
+kill -TERM $run
+ok "... who waits there is ended by SIGTERM" wait_until 20 gone $run
+wait $run
 "$TANDEM" record -o "$T/rec" -- "$P/parting-0" argument >"$T/recorded"
 : >"$T/err"
 "$TANDEM" replay --gdb "$T/rec" -- "$P/parting-1" argument >"$T/out" 2>"$T/err" &

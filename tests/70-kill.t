@@ -161,17 +161,17 @@ is "a program that catches SIGTERM" "$status $(tail -n 1 "$T/stdout")" "5 caught
 # Once, whether it goes to tandem, or to the group that tandem and the program are in (a shell's `kill %1`).
 # sent WHAT TARGET [PERL] - a program (which first does PERL) counts signals for half a second after the first, "-PID" is the group
 sent() {
-    local tandem bad='' i
+    local tandem bad='' i sig=${signal:-TERM}
     for ((i = 0; i < $(count 5 50); i++)); do
         setsid "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -- perl -e '
-            use POSIX; $| = 1; $SIG{TERM} = sub { $n++; $end ||= time + 0.5 };
+            use POSIX; $| = 1; $SIG{$ARGV[1]} = sub { $n++; $end ||= time + 0.5 };
             use Time::HiRes qw(time sleep); eval $ARGV[0]; print "ready\n";
-            sleep 0.01 until $end; while (time < $end) { sleep 0.01 }; print "$n\n"' -- "${3:-}" >"$T/stdout" 2>"$T/stderr" &
+            sleep 0.01 until $end; while (time < $end) { sleep 0.01 }; print "$n\n"' -- "${3:-}" $sig >"$T/stdout" 2>"$T/stderr" &
         tandem=$!
         wait_until 30 grep -q ready "$T/stdout"
         # tandem hears of it late, when the program has had it, and would have one more.
         kill -STOP $tandem
-        kill -TERM -- "${2/PID/$tandem}"
+        kill -$sig -- "${2/PID/$tandem}"
         sleep 0.1
         kill -CONT $tandem
         wait $tandem
@@ -181,6 +181,7 @@ sent() {
 }
 sent "SIGTERM for tandem arrives once" PID
 sent "... for the whole group, too" -PID
+signal=ALRM sent "... SIGALRM, too" -PID
 sent "... for the group of tandem, which the program has left" -PID 'setpgid(0, 0)'
 
 # A daemon keeps tandem; who ends tandem ends the daemon, and gets the program's own status.

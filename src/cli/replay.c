@@ -278,7 +278,7 @@ int cmd_replay(int argc, char **argv)
 		write_report(fd, o.report, r, &out);
 	if (json_array_size(out.divergences))
 		status = o.divergence_exit;
-	else if (!out.ended || !all_followed(&out) || out.unprinted)
+	else if (!out.ended || !all_followed(&out) || out.incomplete)
 		status = EXIT_TANDEM;
 	end_like(&out, status);
 }

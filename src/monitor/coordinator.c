@@ -213,8 +213,7 @@ static void ignore_signals(struct witness *w)
 		signal(list[i], SIG_IGN);
 	for (size_t i = 0; i < countof(passed_on); i++) {
 		signal(passed_on[i], SIG_IGN);
-		if (passed_on[i] != SIGALRM)       /* the monitor's own tick */
-			witness_watch(w, passed_on[i]);
+		witness_watch(w, passed_on[i]);    /* SIGALRM is the monitor's tick as well: see on_tick */
 	}
 	/* Stops are waited for: a signal for each would only cost. */
 	sigaction(SIGCHLD, &quiet, NULL);
@@ -462,8 +461,8 @@ static void on_note(struct coordinator *c, const struct note *n)
 		if (config_followed(c->run->cfg))
 			outside_add(&c->outside, n->text);
 		break;
-	case NOTE_UNPRINTED:
-		c->out->unprinted = true;
+	case NOTE_INCOMPLETE:
+		c->out->incomplete = true;
 		/* fallthrough */
 	case NOTE_WARNING:
 		warn("%s", n->text);
@@ -502,7 +501,14 @@ static bool of_the_program(const struct coordinator *c, pid_t pid)
  * wants to end that. First politely. */
 static void end_the_rest(struct coordinator *c)
 {
-	signal_tasks_of(c->v[0].monitor, c->after++ ? SIGKILL : SIGTERM);
+	if (c->v[0].running) {
+		signal_tasks_of(c->v[0].monitor, c->after++ ? SIGKILL : SIGTERM);
+		return;
+	}
+	/* Versions that wait for gdb. */
+	for (int i = 1; i < c->run->cfg->n; i++)
+		if (c->v[i].running)
+			kill(c->v[i].monitor, SIGKILL);
 }
 
 static _Noreturn void die_of(int sig)

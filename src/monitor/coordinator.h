@@ -15,7 +15,7 @@ struct outcome {
 	int failed;                /* the leader could not be started: -errno */
 	char why[128];             /* ... "": its program could not be executed; else what tandem lacks */
 	bool lost;                 /* the leader's monitor died */
-	bool unprinted;            /* a replay could not print all that the program had printed */
+	bool incomplete;           /* a replay has not done all that the program did, or not printed it */
 	json_t *divergences, *versions, *refused, *unknown, *warnings;
 	json_t *counts;            /* the leader's monitor's own, or NULL */
 	uint64_t events;

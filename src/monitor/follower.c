@@ -526,7 +526,7 @@ static void print_again(struct monitor *m, struct task *t, const struct event *e
 	int err = m->reprint ? reprint_call(m->reprint, t, e) : 0;
 
 	if (err)
-		monitor_notef(m, NOTE_UNPRINTED, 0, "what the program printed cannot be printed again: %s", strerror(-err));
+		monitor_notef(m, NOTE_INCOMPLETE, 0, "what the program printed cannot be printed again: %s", strerror(-err));
 }
 
 /* The executable is what lies lowest. */

@@ -20,9 +20,11 @@
 #include "show/decode.h"
 
 #define COMES_NS 1000000000u   /* how long a task is waited for that may never come to a call */
+#define STEP_FLAG 0x100        /* TF */
 #define LOOK_EVENTS 64         /* between two looks at whether the user has interrupted */
 
-struct breakpoint { uint64_t at; uint8_t byte; };
+/* Those that were taken out are remembered: a task may have met one before, and say so later. */
+struct breakpoint { uint64_t at; uint8_t byte; bool out; };
 
 struct gdb {
 	int listener;                  /* -1: it is made where the version diverges */
@@ -35,12 +37,14 @@ struct gdb {
 	struct breakpoint *bp;
 	int nbp;
 	struct watches watches;
+	struct task *pushes;           /* steps over an instruction that pushes the flags */
 	bool interrupt;                /* the user wants it to stop */
 	uint64_t stop_at, seq;         /* the event before which it stops, 0: none; the one that it stands before */
 	uint64_t events;
 	char *path;                    /* of the executable */
 	struct buf auxv;
-	char stop[128];                /* the last stop reply */
+	char *stop;                    /* the last stop reply */
+	struct process *borrower;      /* a child that uses p's memory (vfork): no breakpoints while it does; or NULL */
 };
 
 static struct task *first_task(const struct monitor *m)
@@ -73,14 +77,18 @@ static int find_breakpoint(const struct gdb *g, uint64_t at)
 
 static int insert(struct gdb *g, struct task *t, uint64_t at)
 {
-	struct breakpoint b = {at, 0};
+	struct breakpoint b = {at, 0, false};
+	int i = find_breakpoint(g, at);
 
-	if (find_breakpoint(g, at) >= 0)
+	if (i >= 0 && !g->bp[i].out)
 		return 0;
 	if (guest_read(t, at, &b.byte, 1) || guest_write(t, at, &trap, 1))
 		return -EFAULT;
-	g->bp = xrealloc(g->bp, (g->nbp + 1) * sizeof(*g->bp));
-	g->bp[g->nbp++] = b;
+	if (i < 0) {
+		g->bp = xrealloc(g->bp, (g->nbp + 1) * sizeof(*g->bp));
+		i = g->nbp++;
+	}
+	g->bp[i] = b;
 	return 0;
 }
 
@@ -89,7 +97,7 @@ static void restore_byte(struct task *t, const struct breakpoint *b)
 {
 	uint8_t now;
 
-	if (guest_read(t, b->at, &now, 1) == 0 && now == trap)
+	if (!b->out && guest_read(t, b->at, &now, 1) == 0 && now == trap)
 		guest_write(t, b->at, &b->byte, 1);
 }
 
@@ -97,10 +105,10 @@ static void take_out(struct gdb *g, struct task *t, uint64_t at)
 {
 	int i = find_breakpoint(g, at);
 
-	if (i < 0)
+	if (i < 0 || g->bp[i].out)
 		return;
 	restore_byte(t, &g->bp[i]);
-	g->bp[i] = g->bp[--g->nbp];
+	g->bp[i].out = true;
 }
 
 void gdb_breakpoints_away(struct monitor *m, struct task *t, bool away)
@@ -108,7 +116,7 @@ void gdb_breakpoints_away(struct monitor *m, struct task *t, bool away)
 	for (int i = 0; m->gdb && t->p == m->gdb->p && i < m->gdb->nbp; i++)
 		if (away)
 			restore_byte(t, &m->gdb->bp[i]);
-		else
+		else if (!m->gdb->bp[i].out)
 			guest_write(t, m->gdb->bp[i].at, &trap, 1);
 }
 
@@ -117,9 +125,8 @@ static void forget_all(struct monitor *m)
 	struct gdb *g = m->gdb;
 	struct task *t = first_task(m);
 
-	while (t && g->nbp)
-		take_out(g, t, g->bp[0].at);
-	g->nbp = 0;
+	for (int i = 0; t && i < g->nbp; i++)
+		take_out(g, t, g->bp[i].at);
 	watch_remove_all(&g->watches, m, g->p);
 	g->stepper = NULL;
 	g->interrupt = false;
@@ -141,7 +148,7 @@ static void send_memory(struct gdb *g, struct task *t, const char *args)
 	bytes = xmalloc(len);
 	len = guest_read_some(t, at, bytes, len);
 	for (int i = 0; i < g->nbp; i++)
-		if (g->bp[i].at - at < len)
+		if (!g->bp[i].out && g->bp[i].at - at < len)
 			bytes[g->bp[i].at - at] = g->bp[i].byte;
 	hex_put(&hex, bytes, len);
 	gdb_send(&g->link, len ? hex.at : "E14");
@@ -358,6 +365,7 @@ static void parse_cont(struct monitor *m, struct task *t, const char *p)
 static _Noreturn void end_replay(struct monitor *m)
 {
 	gdb_hang_up(&m->gdb->link);
+	monitor_notef(m, NOTE_INCOMPLETE, 0, "the replay was ended by gdb, after event %" PRIu64, m->last_seq);
 	monitor_kill_all(m);
 	_exit(0);
 }
@@ -496,7 +504,8 @@ static void serve(struct monitor *m, struct task *t, const char *reply, bool tel
 	struct gdb *g = m->gdb;
 	struct task *current = t;
 
-	snprintf(g->stop, sizeof(g->stop), "%sthread:%x;", reply, t->leader_tid);
+	free(g->stop);
+	g->stop = xasprintf("%sthread:%x;", reply, t->leader_tid);
 	g->stepper = NULL;
 	g->interrupt = false;
 	if (!wait_for_gdb(g))
@@ -531,6 +540,7 @@ struct gdb *gdb_new(int fd, uint64_t at)
 {
 	struct gdb *g = xcalloc(1, sizeof(*g));
 
+	g->stop = xstrdup("");
 	g->listener = fd;
 	g->link.fd = -1;
 	g->stop_at = at;
@@ -559,6 +569,19 @@ static void read_auxv(struct gdb *g, struct task *t)
 	} while (entry.a_type != AT_NULL && g->auxv.len < 4096);
 }
 
+/* A child that has used p's memory has an image of its own, or is gone. */
+static void give_back(struct monitor *m, const struct process *child)
+{
+	struct gdb *g = m->gdb;
+	struct task *t = g->borrower == child ? first_task(m) : NULL;
+
+	if (g->borrower != child)
+		return;
+	g->borrower = NULL;
+	if (t)
+		gdb_breakpoints_away(m, t, false);
+}
+
 void gdb_image(struct monitor *m, struct task *t, const char *path)
 {
 	struct gdb *g = m->gdb;
@@ -569,6 +592,7 @@ void gdb_image(struct monitor *m, struct task *t, const char *path)
 		return;
 	if (task_regs(t) == 0)
 		t->p->mm->start_sp = t->regs.rsp;
+	give_back(m, t->p);
 	if (t->p != m->root || (g->met ? g->link.fd < 0 : g->listener < 0))
 		return;
 	g->p = t->p;
@@ -627,33 +651,59 @@ void gdb_diverged(struct monitor *m, struct task *t, const char *report)
 	serve(m, t, "T05", false);
 }
 
-void gdb_event(struct monitor *m, struct task *t, const struct event *e)
+/* gdb has gone in the middle: what it has left in the program goes, too. */
+static void look_for_interrupt(struct monitor *m)
+{
+	struct gdb *g = m->gdb;
+
+	if (!g->met || g->link.fd < 0)
+		return;
+	g->interrupt |= gdb_interrupted(&g->link);
+	if (g->link.fd < 0)
+		forget_all(m);
+}
+
+/* Why t has to stop before e, as a stop reply; false: it has not. */
+static bool wants_stop(struct monitor *m, struct task *t, const struct event *e, char *reply, size_t room)
 {
 	struct gdb *g = m->gdb;
 	const struct watch *w;
-	char reply[48] = "";
+
+	if (g->interrupt)
+		snprintf(reply, room, "T02");
+	else if (g->stop_at && e->seq >= g->stop_at)
+		snprintf(reply, room, "T00");
+	else if (g->met && e->type == EV_SIGNAL && (e->flags & (EVF_HANDLER | EVF_FAULT)))
+		snprintf(reply, room, "T%02x", gdb_signal_number(e->call));
+	else if (g->met && t->at != AT_RUNNING && (w = watch_hit(&g->watches, t)))
+		tell_watch(reply, room, w);
+	else
+		return false;
+	return true;
+}
+
+void gdb_event(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct gdb *g = m->gdb;
+	char reply[48];
 
 	if (!g)
 		return;
 	g->seq = e->seq;
-	if (!looks_at(m, t))
+	if (t && e->type == EV_DEATH && t->p == g->borrower)
+		give_back(m, t->p);
+	if (++g->events % LOOK_EVENTS == 0)
+		look_for_interrupt(m);
+	if (!looks_at(m, t) || !wants_stop(m, t, e, reply, sizeof(reply)))
 		return;
-	if (g->met && ++g->events % LOOK_EVENTS == 0)
-		g->interrupt |= gdb_interrupted(&g->link);
-	if (g->interrupt)
-		snprintf(reply, sizeof(reply), "T02");
-	else if (g->stop_at && e->seq >= g->stop_at)
-		snprintf(reply, sizeof(reply), "T00");
-	else if (e->type == EV_SIGNAL && (e->flags & (EVF_HANDLER | EVF_FAULT)))
-		snprintf(reply, sizeof(reply), "T%02x", gdb_signal_number(e->call));
-	else if (g->met && t->at != AT_RUNNING && (w = watch_hit(&g->watches, t)))
-		tell_watch(reply, sizeof(reply), w);
-	if (!*reply)
+	/* Killed while it computes, it comes nowhere any more. */
+	if (e->type == EV_DEATH && WIFSIGNALED(e->result) && t->at == AT_RUNNING)
 		return;
 	follower_wait(m, t);
-	if (t->at == AT_DEAD || t->at == AT_EXIT)
+	/* What it has met on its way may have been told already. */
+	if (t->at == AT_DEAD || t->at == AT_EXIT || !looks_at(m, t) || !wants_stop(m, t, e, reply, sizeof(reply)))
 		return;
-	if (g->stop_at && e->seq >= g->stop_at)
+	if (e->seq >= g->stop_at)
 		g->stop_at = 0;
 	serve(m, t, reply, g->met);
 	g->seq = 0;
@@ -681,37 +731,73 @@ void gdb_tick(struct monitor *m)
 {
 	struct gdb *g = m->gdb;
 
-	if (!g || !g->met || g->link.fd < 0 || g->interrupt || !gdb_interrupted(&g->link))
+	if (!g || g->interrupt)
 		return;
-	g->interrupt = true;
+	look_for_interrupt(m);
+	if (!g->interrupt)
+		return;
 	/* Who computes is stopped there; who waits for the stream, before its next event. */
 	for (struct task *t = NULL; (t = task_next(m, t));)
 		if (t->p == g->p && t->at == AT_RUNNING && t->state == TASK_RUNNING)
 			ptrace(PTRACE_INTERRUPT, t->tid, 0, 0);
 }
 
+/* pushf has put the flag of the single step beside the program's own. */
+static void hide_step(struct gdb *g, struct task *t)
+{
+	uint64_t flags;
+
+	if (g->pushes == t && guest_read(t, t->regs.rsp, &flags, sizeof(flags)) == 0) {
+		flags &= ~(uint64_t)STEP_FLAG;
+		guest_write(t, t->regs.rsp, &flags, sizeof(flags));
+	}
+	g->pushes = NULL;
+}
+
+/* A breakpoint that is not there any more: t goes back to what it is about to execute. */
+static bool met_before(struct monitor *m, struct task *t, int i)
+{
+	uint8_t now;
+
+	if (!m->gdb->bp[i].out || (guest_read(t, m->gdb->bp[i].at, &now, 1) == 0 && now == trap))
+		return false;
+	t->regs.rip--;
+	task_set_regs(t);
+	gdb_resume(m, t, 0);
+	return true;
+}
+
 static bool on_trap(struct monitor *m, struct task *t)
 {
 	struct gdb *g = m->gdb;
+	bool there = g->link.fd >= 0;
 	const struct watch *w;
 	siginfo_t info;
 	char reply[48];
+	int i;
 
 	if (task_siginfo(t, &info) || task_regs(t))
 		return false;
-	if (info.si_code == SI_KERNEL && find_breakpoint(g, t->regs.rip - 1) >= 0) {
+	if (info.si_code != SI_KERNEL)
+		hide_step(g, t);
+	i = info.si_code == SI_KERNEL ? find_breakpoint(g, t->regs.rip - 1) : -1;
+	if (i >= 0 && g->bp[i].out)
+		return met_before(m, t, i);
+	if (there && i >= 0) {
 		t->regs.rip--;
 		task_set_regs(t);
 		snprintf(reply, sizeof(reply), "T05swbreak:;");
 	} else if (info.si_code == SI_KERNEL) {
 		return false;      /* a shield's, or the program's own */
-	} else if ((w = watch_hit(&g->watches, t))) {
+	} else if (there && (w = watch_hit(&g->watches, t))) {
 		tell_watch(reply, sizeof(reply), w);
-	} else if (watch_steps(&g->watches) && g->stepper != t) {
+	} else if (there && g->stepper == t) {
+		snprintf(reply, sizeof(reply), "T05");
+	} else if (!there || watch_steps(&g->watches)) {
+		/* Of a step or a watch that is no longer wanted. */
+		watch_newborn(&g->watches, t);
 		gdb_resume(m, t, 0);
 		return true;
-	} else if (g->stepper == t) {
-		snprintf(reply, sizeof(reply), "T05");
 	} else {
 		return false;
 	}
@@ -722,14 +808,26 @@ static bool on_trap(struct monitor *m, struct task *t)
 
 bool gdb_stopped(struct monitor *m, struct task *t, int status)
 {
-	if (!looks_at(m, t) || !m->gdb->met)
+	struct gdb *g = m->gdb;
+
+	if (!g || !g->met || t->p != g->p)
 		return false;
-	if (status >> 16 == PTRACE_EVENT_STOP && m->gdb->interrupt && !t->parking && !t->first_run && t->at == AT_RUNNING) {
+	if (g->link.fd >= 0 && status >> 16 == PTRACE_EVENT_STOP && g->interrupt && !t->parking && !t->first_run && t->at == AT_RUNNING) {
 		serve(m, t, "T02", true);
 		gdb_resume(m, t, 0);
 		return true;
 	}
 	return status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP && on_trap(m, t);
+}
+
+/* A child of vfork's runs in the program's own memory, where gdb looks at its parent alone. */
+static void lend(struct monitor *m, struct task *child)
+{
+	struct task *t = first_task(m);
+
+	m->gdb->borrower = child->p;
+	if (t)
+		gdb_breakpoints_away(m, t, true);
 }
 
 void gdb_born(struct monitor *m, struct task *child)
@@ -743,13 +841,26 @@ void gdb_born(struct monitor *m, struct task *child)
 	else if (child->p->mm != g->p->mm)
 		for (int i = 0; i < g->nbp; i++)
 			restore_byte(child, &g->bp[i]);
+	else
+		lend(m, child);
+}
+
+static bool is_pushf(struct task *t)
+{
+	uint8_t code[2];
+
+	if (t->at == AT_CALL || task_regs(t) || guest_read(t, t->regs.rip, code, sizeof(code)))
+		return false;
+	return code[0] == 0x9c || ((code[0] == 0x66 || (code[0] & 0xf0) == 0x40) && code[1] == 0x9c);
 }
 
 int gdb_resume(struct monitor *m, struct task *t, int sig)
 {
-	const struct gdb *g = m->gdb;
-	bool steps = g && t->p == g->p && (g->stepper == t || watch_steps(&g->watches));
+	struct gdb *g = m->gdb;
+	bool steps = g && t->p == g->p && g->link.fd >= 0 && (g->stepper == t || watch_steps(&g->watches));
 
+	if (steps && is_pushf(t))
+		g->pushes = t;
 	return task_resume(t, steps ? PTRACE_SINGLESTEP : PTRACE_CONT, sig);
 }
 
@@ -757,6 +868,8 @@ void gdb_end(struct monitor *m, int status)
 {
 	struct gdb *g = m->gdb;
 
+	if (g && !g->met && g->listener >= 0)
+		monitor_notef(m, NOTE_WARNING, 0, "event %" PRIu64 " was not reached", g->stop_at);
 	if (!g || !g->met || g->link.fd < 0)
 		return;
 	if (WIFSIGNALED(status))

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monitor/witness.h"
+
 const struct source_name source_names[] = {
 	{"vdso", SRC_VDSO}, {"pid", SRC_PID}, {"tsc", SRC_TSC},
 	{"cpuid", SRC_CPUID}, {"rand", SRC_RAND}, {"cpu", SRC_CPU},
@@ -87,9 +89,12 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 	free(text);
 }
 
-static void on_tick(int sig)
+static void on_tick(int sig, siginfo_t *info, void *context)
 {
-	(void)sig;
+	(void)context;
+	/* The timer's own come from the kernel. */
+	if (info->si_code <= 0)
+		witness_note(sig, info);
 	ticked = breath_due = 1;
 }
 
@@ -104,7 +109,7 @@ bool monitor_ticked(void)
 void monitor_tick_start(void)
 {
 	struct itimerval every = {{0, 10000}, {0, 10000}};
-	struct sigaction sa = {.sa_handler = on_tick};
+	struct sigaction sa = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO};
 
 	/* No SA_RESTART: the tick is there to interrupt waits. */
 	sigaction(SIGALRM, &sa, NULL);

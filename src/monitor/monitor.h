@@ -78,7 +78,7 @@ enum note_kind {
 	NOTE_DROP,             /* value: the slot of a follower that is too slow */
 	NOTE_WARNING,          /* text for stderr and the report */
 	NOTE_SHARED,           /* text: see outside_note */
-	NOTE_UNPRINTED,        /* text: why what the program printed could not be printed again */
+	NOTE_INCOMPLETE,        /* text: what a replay has not done of what the program did */
 };
 struct note {
 	uint32_t kind, version;
