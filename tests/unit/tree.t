@@ -93,5 +93,7 @@ for program in $(grep -oE '`(call|race|sig|show|point)-[a-z0-9-]+`' tests/CHECKL
 done
 is_empty "... and each program is run by a script" "$missing"
 
+is_empty "every script can be executed" "$(for t in tests/*.t tests/unit/*.t tests/run tests/tool/record-replay; do [ -x "$t" ] || echo "$t"; done)"
+
 echo "1..$n"
 exit $failed
