@@ -401,6 +401,9 @@ void lead_goes(struct monitor *m, struct task *t)
 	publish_end(m, t);
 }
 
+/* What a task computes before followers need not wait any more to hear how that ends. */
+#define GOES_CPU_NS 20000000u
+
 void lead_computes_on(struct monitor *m, struct task *t)
 {
 	if (!t->held_back || t->state != TASK_RUNNING || t->phase != LEAD_USER || t->awaits_signal || t->p->foreign ||
@@ -411,8 +414,10 @@ void lead_computes_on(struct monitor *m, struct task *t)
 	if (t->quiet_seq != t->last_seq) {
 		t->quiet_seq = t->last_seq;
 		t->quiet_ticks = 0;
+		t->quiet_cpu = task_cpu(t, 0);
 	}
-	if (++t->quiet_ticks < 3)
+	/* On a busy machine ticks pass in which it has not run at all. */
+	if (++t->quiet_ticks < 3 || task_cpu(t, 0) - t->quiet_cpu < GOES_CPU_NS)
 		return;
 	lead_goes(m, t);
 }

@@ -210,6 +210,7 @@ struct task {
 	uint64_t last_seq, last_at;    /* of its last event; when that was (now_wall) */
 	uint64_t quiet_seq;            /* ... when a tick last looked */
 	int quiet_ticks;               /* ... so often since */
+	uint64_t quiet_cpu;            /* ... and its CPU time then */
 	struct mm *left_mm;            /* execing: where it comes from */
 	uint64_t turn_cpu;             /* CPU time when it was first seen to make others wait... */
 	uint64_t turn_cpu_since;       /* ... when mm->turn_lives was that */
