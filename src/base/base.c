@@ -79,16 +79,37 @@ char *xstrdup(const char *s)
 	return memcpy(xmalloc(n), s, n);
 }
 
+char *xvasprintf(const char *fmt, va_list ap)
+{
+	char *s;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		die("out of memory");
+	return s;
+}
+
 char *xasprintf(const char *fmt, ...)
 {
 	va_list ap;
 	char *s;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		die("out of memory");
+	s = xvasprintf(fmt, ap);
 	va_end(ap);
 	return s;
+}
+
+void *xgrow(void *at, uint32_t *room, uint32_t index, size_t size)
+{
+	uint64_t more;
+
+	if (index < *room)
+		return at;
+	more = min_of(max_of(2 * (uint64_t)*room, (uint64_t)index + 64), (uint64_t)UINT32_MAX);
+	at = xrealloc(at, more * size);
+	memset((char *)at + *room * size, 0, (more - *room) * size);
+	*room = more;
+	return at;
 }
 
 void buf_reserve(struct buf *b, size_t more)

@@ -37,6 +37,9 @@ void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+/* A table of *room elements of `size` bytes, at `at`, with room for element `index`: what is new is zero. */
+void *xgrow(void *at, uint32_t *room, uint32_t index, size_t size);
 
 /* A growing text or byte buffer; always NUL-terminated once written to. Zero-initialised is empty. */
 struct buf {

@@ -12,8 +12,7 @@ _Noreturn void usage_error(const char *command, const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		die("out of memory");
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	die("%s: %s (tandem %s --help tells more)", command, text, command);
 }

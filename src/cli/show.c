@@ -154,13 +154,7 @@ struct chrome {
 
 static int64_t *pid_of(struct chrome *c, uint32_t task)
 {
-	if (task >= c->room) {
-		uint32_t room = max_of(2 * c->room, task + 64);
-
-		c->pid = xrealloc(c->pid, room * sizeof(*c->pid));
-		memset(c->pid + c->room, 0, (room - c->room) * sizeof(*c->pid));
-		c->room = room;
-	}
+	c->pid = xgrow(c->pid, &c->room, task, sizeof(*c->pid));
 	return &c->pid[task];
 }
 

@@ -480,8 +480,7 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&what, fmt, ap) < 0)
-		die("out of memory");
+	what = xvasprintf(fmt, ap);
 	va_end(ap);
 	if (t)
 		stop_for_a_look(t);

@@ -158,8 +158,7 @@ void gdb_sendf(struct gdb_link *l, const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		die("out of memory");
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	gdb_send(l, text);
 	free(text);

@@ -68,13 +68,7 @@ static void add(struct table *t, int fd, int which, bool cloexec)
 
 static struct table **slot(struct given *g, uint32_t task)
 {
-	if (task >= g->room) {
-		uint32_t room = max_of(2 * g->room, task + 64);
-
-		g->of = xrealloc(g->of, room * sizeof(*g->of));
-		memset(g->of + g->room, 0, (room - g->room) * sizeof(*g->of));
-		g->room = room;
-	}
+	g->of = xgrow(g->of, &g->room, task, sizeof(*g->of));
 	return &g->of[task];
 }
 
@@ -241,13 +235,4 @@ int given_which(const struct given *g, uint32_t task, int fd)
 	const struct entry *x = task < g->room ? find(g->of[task], fd) : NULL;
 
 	return x ? x->which : 0;
-}
-
-void given_free(struct given *g)
-{
-	for (uint32_t i = 0; g && i < g->room; i++)
-		table_put(g->of[i]);
-	if (g)
-		free(g->of);
-	free(g);
 }

@@ -17,6 +17,5 @@ struct given *given_new(void);
 void given_event(struct given *g, const struct event *e);
 /* 1 or 2: what the descriptor `fd` of a task leads to; else 0. */
 int given_which(const struct given *g, uint32_t task, int fd);
-void given_free(struct given *g);
 
 #endif

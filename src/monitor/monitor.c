@@ -82,8 +82,7 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		die("out of memory");
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	monitor_note(m, kind, value, text);
 	free(text);

@@ -85,13 +85,7 @@ static struct mm *add(struct views *v, uint32_t space)
 
 static void note_birth(struct views *v, const struct event *e)
 {
-	if (e->other >= v->room) {
-		uint32_t room = max_of(2 * v->room, e->other + 64);
-
-		v->born_in = xrealloc(v->born_in, room * sizeof(*v->born_in));
-		memset(v->born_in + v->room, 0, (room - v->room) * sizeof(*v->born_in));
-		v->room = room;
-	}
+	v->born_in = xgrow(v->born_in, &v->room, e->other, sizeof(*v->born_in));
 	v->born_in[e->other] = e->space;
 }
 
