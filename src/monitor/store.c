@@ -392,7 +392,9 @@ static bool publish_moved(struct monitor *m, struct task *t, const struct stat *
 	const struct mover *mv = mover(t->nr);
 	int64_t to = moved_from(t, mv->out, mv->out_at, len), from = moved_from(t, mv->in, mv->in_at, len);
 	char *data = xmalloc(len);
-	bool good = read_open_file(t, t->args[mv->out], to, data, len) || read_open_file(t, t->args[mv->in], from, data, len);
+	/* Where in a file is to be known; a pipe or a terminal has no places. */
+	bool good = (to >= 0 || !S_ISREG(st->st_mode)) && (read_open_file(t, t->args[mv->out], to, data, len) ||
+	                                                  read_open_file(t, t->args[mv->in], from, data, len));
 
 	if (good) {
 		struct file_write *w = publish_part(m, PART_APPLY, 0, 0, NULL, sizeof(*w) + len);
@@ -407,9 +409,9 @@ static bool publish_moved(struct monitor *m, struct task *t, const struct stat *
 /* The standard output of a program that is recorded: a replay has to print what was never in the program's memory. */
 static bool moves_to_output(const struct monitor *m, const struct task *t)
 {
-	const struct mover *mv = mover(t->nr);
+	const struct mover *mv = m->given ? mover(t->nr) : NULL;
 
-	return m->given && mv && !(t->call_flags & EVF_INT80) && given_which(m->given, t->id, (int)t->args[mv->out]);
+	return mv && !(t->call_flags & EVF_INT80) && given_which(m->given, t->id, (int)t->args[mv->out]);
 }
 
 /* Such a call may always move less than it was asked to. */
