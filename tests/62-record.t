@@ -10,10 +10,11 @@ lag() { other_lag; [[ ${TANDEM_RUN_OPTIONS:-} =~ (--fault=[^ ]*) ]] && echo "${B
 record() { timeout --foreground -k 5 "$limit" "$real" record -o "$T/rec" "$@"; }
 replay() { timeout --foreground -k 5 "$limit" "$real" replay $(lag) --report="$T/report.json" "$@"; }
 
+# Points carry memory, and the recorder may wait for its core: nothing is to be said of a full stream.
 # again NAME COMMAND... - recorded in a directory that is gone afterwards; replayed from another one, which stays as it is
 again() {
     local name=$1 i bad= part; shift
-    no_tree=1 run_in first "$real" record -o "$T/rec" ${record_options:-} -- "$@"
+    no_tree=1 run_in first "$real" record -o "$T/rec" --ring=256M ${record_options:-} -- "$@"
     sed -i '/^tandem: --chaos=/d' "$T/first.stderr"
     for ((i = 1; i <= times && !${#bad}; i++)); do
         rm -f "$T/report.json"
