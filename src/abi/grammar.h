@@ -67,6 +67,7 @@ enum who {
 	WRITES  = 8192,   /* changes the contents of the file behind argument 1 */
 	WRITES3 = 32768,  /* ... behind argument 3, with bytes out of what argument 1 names */
 	PERMS   = 16384,  /* refused (REFUSE) with EPERM rather than ENOSYS */
+	LOOKS   = 65536,  /* what it is given names things, and changes nothing outside the program */
 };
 
 /* What a call returns, for decoding. */
@@ -138,7 +139,7 @@ struct argument {
 
 struct row {
 	uint32_t nr;
-	uint16_t who;    /* enum who */
+	uint32_t who;    /* enum who */
 	uint8_t  returns;
 	uint8_t  nargs;
 	struct argument a[6];

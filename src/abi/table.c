@@ -148,7 +148,7 @@ static const struct row *pick_find(const struct group *g, uint64_t key)
 static const struct row *row_fill(struct row *r, uint32_t nr, unsigned who, unsigned returns, unsigned nargs)
 {
 	r->nr = nr;
-	r->who = (uint16_t)who;
+	r->who = who;
 	r->returns = (uint8_t)returns;
 	r->nargs = (uint8_t)nargs;
 	for (unsigned i = 0; i < 6; i++) {
@@ -264,6 +264,32 @@ bool row_uses(const struct row *row, const uint64_t args[6], unsigned i)
 	struct len l = row->a[i - 1].cap;
 
 	return l.op != L_IFBITS || (args[l.arg - 1] >> (l.k & 0xff) | args[l.arg - 1] >> (l.k >> 8)) & 1;
+}
+
+bool row_leaves(const struct row *row, const uint64_t args[6], unsigned i, bool memory)
+{
+	const struct argument *a = &row->a[i - 1];
+
+	if (row->who & LOOKS)
+		return false;
+	switch (a->kind) {
+	case K_PATH: case K_STR:
+		/* A file that is opened is named only where it may be made. */
+		for (unsigned k = 1; k <= row->nargs && row->who & NEWFD; k++)
+			if (row->a[k - 1].kind == K_MODE && !row_uses(row, args, k))
+				return false;
+		/* fallthrough */
+	case K_BUF: case K_STRV: case K_IOV: case K_MSG: case K_MMSG: case K_SOCKADDR: case K_CMSG:
+		return memory && a->dir & D_IN;
+	case K_MODE: case K_SIG: case K_UID: case K_GID:
+		return !memory;
+	case K_INT:
+		return !memory && row->who & NORET;
+	case K_OFF:
+		return !memory && row->who & WRITES;
+	default:
+		return false;
+	}
 }
 
 /* What the kernel reads of a call is short; what it writes may be long, but who reads begins near its start. */

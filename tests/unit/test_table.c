@@ -252,6 +252,27 @@ static void test_picks(void)
 	ok(!wrong, "%zu requests are in order and found", countof(picks));
 }
 
+/* What of a call leaves the program. */
+static bool leaves(uint32_t nr, unsigned arg, bool memory, uint64_t flags)
+{
+	uint64_t args[6] = {1, flags, flags};
+	struct row scratch;
+	const struct row *r = row_find(nr, args, &scratch);
+
+	return row_leaves(r, args, arg, memory);
+}
+
+static void test_leaves(void)
+{
+	ok(leaves(1, 2, true, 0) && !leaves(1, 2, false, 0) && !leaves(1, 3, false, 0), "write: the bytes, not where they are and how many");
+	ok(leaves(257, 2, true, 64) && leaves(257, 4, false, 64), "openat(O_CREAT): name and mode");
+	ok(!leaves(257, 2, true, 0), "openat to read: nothing");
+	ok(!leaves(262, 2, true, 0) && !leaves(21, 1, true, 0), "stat, access: nothing");
+	ok(leaves(82, 1, true, 0) && leaves(82, 2, true, 0), "rename: both names");
+	ok(leaves(231, 1, false, 0) && leaves(59, 2, true, 0), "exit_group: the status; execve: the arguments");
+	ok(!leaves(35, 1, true, 0) && !leaves(202, 1, true, 0) && !leaves(0, 2, true, 0), "nanosleep, futex, read: nothing");
+}
+
 static void test_find(void)
 {
 	uint64_t args[6] = {0};
@@ -759,6 +780,7 @@ int main(void)
 	test_rows();
 	test_picks();
 	test_find();
+	test_leaves();
 	test_shapes();
 	test_sizes();
 	test_plain();
