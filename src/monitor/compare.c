@@ -17,6 +17,9 @@ struct comparing {
 	struct part *next;             /* of the leader's IN parts */
 	int left;
 	struct difference *diff;
+	/* compare_all */
+	difference_visit *all;
+	void *ctx;
 };
 
 static bool is_pointer(int kind)
@@ -203,16 +206,20 @@ static int length_differs(struct comparing *c, const struct extent *x, const str
 	return 1;
 }
 
-static int visit(void *ctx, const struct extent *x)
+static int compare_extent(struct comparing *c, const struct extent *x, const struct part *p)
 {
-	struct comparing *c = ctx;
-	struct part *p = next_in(c);
-
 	if (!p || p->arg != x->arg)
 		return byte_differs(c, x->arg, 0, 0, 0);
 	if (p->whole != x->len)
 		return length_differs(c, x, p);
 	return p->kind == PART_INHASH ? compare_hashes(c, x, p) : compare_bytes(c, x, p);
+}
+
+static int visit(void *ctx, const struct extent *x)
+{
+	struct comparing *c = ctx;
+
+	return compare_extent(c, x, next_in(c));
 }
 
 static int read_own(void *ctx, uint64_t addr, void *buf, size_t len)
@@ -243,10 +250,21 @@ static enum difference_kind compare_file_mapping(struct task *t, const struct ev
 	return SAME;
 }
 
+static int walk_inputs(struct comparing *c, walk_visit *each)
+{
+	struct walk *w = &c->t->walk;
+
+	w->row = c->t->row;
+	w->args = c->t->args;
+	w->read = read_own;
+	w->visit = each;
+	w->ctx = c;
+	return walk_entry(w);
+}
+
 enum difference_kind compare_call(struct task *t, const struct event *e, struct difference *ret)
 {
-	struct comparing c = {t, e, event_parts(e), e->nparts, ret};
-	struct walk *w = &t->walk;
+	struct comparing c = {t, e, event_parts(e), e->nparts, ret, NULL, NULL};
 
 	memset(ret, 0, sizeof(*ret));
 	if (t->nr != e->call || (t->call_flags & EVF_INT80) != (e->flags & EVF_INT80)) {
@@ -257,16 +275,52 @@ enum difference_kind compare_call(struct task *t, const struct event *e, struct 
 		return t->nr == SYS_mmap ? compare_file_mapping(t, e, ret) : SAME;
 	if (compare_scalars(t, e, ret))
 		return OTHER_ARGUMENT;
-	w->row = t->row;
-	w->args = t->args;
-	w->read = read_own;
-	w->visit = visit;
-	w->ctx = &c;
-	if (walk_entry(w) > 0)
+	if (walk_inputs(&c, visit) > 0)
 		return ret->kind;
 	if (next_in(&c)) {
 		*ret = (struct difference){OTHER_ARGUMENT, 1, true, 0, 1, 0};
 		return OTHER_ARGUMENT;
 	}
 	return SAME;
+}
+
+/* The next part that is of this argument; where there are more or fewer than here, the others stay where they are. */
+static struct part *part_of(struct comparing *c, const struct extent *x)
+{
+	struct comparing from = *c;
+	struct part *p = next_in(c);
+
+	while (p && p->arg < x->arg)
+		p = next_in(c);
+	if (p && p->arg > x->arg) {
+		c->next = from.next;
+		c->left = from.left;
+		return NULL;
+	}
+	return p;
+}
+
+static int visit_all(void *ctx, const struct extent *x)
+{
+	struct comparing *c = ctx;
+
+	if (compare_extent(c, x, part_of(c, x)) > 0)
+		c->all(c->ctx, c->diff, x);
+	return 0;
+}
+
+void compare_all(struct task *t, const struct event *e, difference_visit *all, void *ctx)
+{
+	struct difference d;
+	struct comparing c = {t, e, event_parts(e), e->nparts, &d, all, ctx};
+
+	for (int i = 0; i < t->row->nargs; i++) {
+		bool used = row_uses(t->row, t->args, i + 1);
+
+		if ((used || row_uses(t->row, e->args, i + 1)) && !values_equal(t, t->row->a[i].kind, e->args[i], t->args[i])) {
+			differs(&d, i + 1, e->args[i], t->args[i]);
+			all(ctx, &d, NULL);
+		}
+	}
+	walk_inputs(&c, visit_all);
 }

@@ -18,4 +18,9 @@ struct difference {
 /* t stands at the entry of its call (t->nr, t->args, t->row). */
 enum difference_kind compare_call(struct task *t, const struct event *e, struct difference *ret);
 
+/* Of the same call: visits every argument, and every piece of memory that the call reads, that is another one than the leader's; `x`
+ * is that piece here, NULL where it is the argument's value. */
+typedef void difference_visit(void *ctx, const struct difference *d, const struct extent *x);
+void compare_all(struct task *t, const struct event *e, difference_visit *all, void *ctx);
+
 #endif

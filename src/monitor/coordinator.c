@@ -272,7 +272,7 @@ static _Noreturn void monitor_main(struct coordinator *c, int version)
 		cpuid_prefetch();
 	trap_as_the_version(m);
 	/* One of them is enough. */
-	if (version == 1 && cfg->replaying)
+	if (version == 1 && cfg->replaying && !cfg->experiment)
 		m->reprint = reprint_new(fcntl(1, F_DUPFD_CLOEXEC, 3), fcntl(2, F_DUPFD_CLOEXEC, 3));
 	if (version && (cfg->gdb_at_divergence || cfg->gdb_listener >= 0))
 		m->gdb = gdb_new(cfg->gdb_listener, cfg->gdb_at);
@@ -393,7 +393,8 @@ static void on_divergence(struct coordinator *c, const struct note *n)
 
 	c->v[n->version].diverged = true;
 	look_outside(c);
-	fprintf(stderr, "tandem: %s%s", text ? text : n->text, text ? "" : "\n");
+	if (!c->run->quiet)
+		fprintf(stderr, "tandem: %s%s", text ? text : n->text, text ? "" : "\n");
 	fflush(stderr);
 	if (!j)
 		j = json_pack("{s:i, s:I, s:s}", "version", (int)n->version, "event", (json_int_t)n->value, "kind", "unknown");
@@ -457,6 +458,9 @@ static void on_note(struct coordinator *c, const struct note *n)
 				kill(c->v[i].monitor, SIGKILL);
 			}
 		break;
+	case NOTE_EXPERIMENT:
+		json_array_append_new(c->out->experiment, json_loads(n->text, 0, NULL));
+		break;
 	case NOTE_SHARED:
 		if (config_followed(c->run->cfg))
 			outside_add(&c->outside, n->text);
@@ -465,6 +469,10 @@ static void on_note(struct coordinator *c, const struct note *n)
 		c->out->incomplete = true;
 		/* fallthrough */
 	case NOTE_WARNING:
+		if (c->run->quiet) {
+			list = c->out->warnings;
+			break;
+		}
 		warn("%s", n->text);
 		list = c->out->warnings;
 		break;
@@ -765,6 +773,7 @@ int coordinate(struct run *run, struct outcome *ret)
 	ret->refused = json_array();
 	ret->unknown = json_array();
 	ret->warnings = json_array();
+	ret->experiment = json_array();
 	c.v = xcalloc(run->cfg->n, sizeof(*c.v));
 	err = prepare(&c);
 	for (int i = 0; i < run->cfg->n && !err; i++)
@@ -818,6 +827,7 @@ void outcome_free(struct outcome *o)
 	json_decref(o->refused);
 	json_decref(o->unknown);
 	json_decref(o->warnings);
+	json_decref(o->experiment);
 	json_decref(o->counts);
 }
 

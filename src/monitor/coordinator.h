@@ -17,6 +17,7 @@ struct outcome {
 	bool lost;                 /* the leader's monitor died */
 	bool incomplete;           /* a replay has not done all that the program did, or not printed it */
 	json_t *divergences, *versions, *refused, *unknown, *warnings;
+	json_t *experiment;        /* what NOTE_EXPERIMENT told */
 	json_t *counts;            /* the leader's monitor's own, or NULL */
 	uint64_t events;
 };
@@ -34,6 +35,7 @@ struct run {
 	bool keep_stdio;           /* the coordinator writes to what it was given */
 	int keep_fd;               /* a descriptor that stays open, or -1 */
 	bool verbose;
+	bool quiet;                /* nothing is said on stderr; the outcome has it */
 };
 
 /* Runs all versions to their end. 0, or -errno when tandem itself could not. */

@@ -35,7 +35,7 @@ static int each_brk(struct monitor *m, struct task *t, const struct event *e, in
 
 	if (mm->own_brk)
 		return follower_run_call(m, t, ret);
-	if (mm->own_layout) {
+	if (mm->own_layout || t->other_args) {
 		/* Its own place, as much longer or shorter as the leader's. */
 		to = page_up(t->args[0] ? t->args[0] : mm->brk);
 		*ret = t->args[0] ? t->args[0] : mm->brk;
@@ -75,6 +75,8 @@ static int each_mmap(struct monitor *m, struct task *t, const struct event *e, i
 	memcpy(a, t->args, sizeof(a));
 	if (!(a[3] & MAP_ANONYMOUS))
 		return rebuild_mapping(m, t, e, ret, ret_why);
+	if (t->other_args)
+		return follower_run_call(m, t, ret);
 	mm_unmap(t->p->mm, e->result, e->result + page_up(a[1]));
 	if (t->p->mm->own_layout)
 		return follower_run_call(m, t, ret);
@@ -91,7 +93,7 @@ static int each_mremap(struct monitor *m, struct task *t, const struct event *e,
 	int err;
 
 	memcpy(a, t->args, sizeof(a));
-	if (t->p->mm->own_layout)
+	if (t->p->mm->own_layout || t->other_args)
 		return follower_run_call(m, t, ret);
 	if ((uint64_t)e->result == a[0]) {
 		err = follower_run_call(m, t, ret);

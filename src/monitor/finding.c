@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "abi/walk.h"
+#include "monitor/experiment.h"
 #include "monitor/follower.h"
 #include "monitor/gdb.h"
 #include "monitor/shields/shields.h"
@@ -470,13 +471,77 @@ static char *dump_to_fit(json_t *j)
 	return json;
 }
 
+void finding_send(struct monitor *m, int kind, int64_t value, json_t *j)
+{
+	char *text = j ? dump_to_fit(j) : NULL;
+
+	must(j);
+	monitor_note(m, kind, value, text ? text : "{}");
+	free(text);
+	json_decref(j);
+}
+
+_Noreturn void finding_end(struct monitor *m)
+{
+	end_version(m);
+}
+
+json_t *finding_place(struct monitor *m, struct task *t, const struct event *e)
+{
+	struct show_options o = SHOW_DEFAULTS;
+	struct side own = {.known = true, .e = (struct event *)e};
+	json_t *j;
+
+	follower_side(m, &own, t);
+	if (is_call(e))
+		show_call(&own.call, e, &o);
+	else
+		show_event(&own.call, e, &o);
+	j = side_json(&own);
+	json_object_set_new(j, "event", json_integer(e->seq));
+	buf_free(&own.call);
+	return j;
+}
+
+static json_t *make_finding(struct monitor *m, struct task *t, const struct event *e, const char *kind, const struct difference *d,
+                            const char *what, struct buf *text)
+{
+	struct side leader = {0}, own = {0};
+	json_t *others, *j;
+
+	describe(m, t, e, &leader, &own);
+	buf_printf(text, "version %d, task %u, event %llu: ", m->version, e->task, (unsigned long long)e->seq);
+	show_title(text, e);
+	buf_printf(text, ": the follower %s\n", what);
+	show_difference(text, d, &leader);
+	show_side(text, "leader", &leader);
+	show_side(text, "follower", &own);
+	others = strcmp(kind, "hang") ? json_array() : show_others(m, text, t, e);
+	show_recent(m, text);
+	j = json_pack("{s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "version", m->version, "task", (int)e->task,
+	              "event", (json_int_t)e->seq, "kind", kind, "what", what, "leader", side_json(&leader),
+	              "follower", side_json(&own), "difference", difference_json(d), "others", others, "text", text_or_null(text->at));
+	must(j);
+	free(own.e);
+	buf_free(&own.call);
+	buf_free(&leader.call);
+	return j;
+}
+
+json_t *finding_json(struct monitor *m, struct task *t, const struct event *e, const char *kind, const struct difference *d)
+{
+	struct buf text = {0};
+	json_t *j = make_finding(m, t, e, kind, d, d ? "makes the call with another argument" : "makes another call", &text);
+
+	buf_free(&text);
+	return j;
+}
+
 _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,
                        const struct difference *d, const char *fmt, ...)
 {
-	struct side leader = {0}, own = {0};
 	struct buf text = {0};
-	char *what, *json;
-	json_t *j, *others;
+	char *what;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -493,21 +558,9 @@ _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e,
 		t->at = AT_DEAD;
 		t->state = TASK_DEAD;
 	}
-	describe(m, t, e, &leader, &own);
-	buf_printf(&text, "version %d, task %u, event %llu: ", m->version, e->task, (unsigned long long)e->seq);
-	show_title(&text, e);
-	buf_printf(&text, ": the follower %s\n", what);
-	show_difference(&text, d, &leader);
-	show_side(&text, "leader", &leader);
-	show_side(&text, "follower", &own);
-	others = strcmp(kind, "hang") ? json_array() : show_others(m, &text, t, e);
-	show_recent(m, &text);
-	j = json_pack("{s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "version", m->version, "task", (int)e->task,
-	              "event", (json_int_t)e->seq, "kind", kind, "what", what, "leader", side_json(&leader),
-	              "follower", side_json(&own), "difference", difference_json(d), "others", others, "text", text_or_null(text.at));
-	must(j);
-	json = dump_to_fit(j);
-	monitor_note(m, NOTE_DIVERGENCE, e->seq, json ? json : "{}");
+	if (m->cfg->experiment)
+		experiment_end(m);
+	finding_send(m, NOTE_DIVERGENCE, e->seq, make_finding(m, t, e, kind, d, what, &text));
 	gdb_diverged(m, t, text.at);
 	end_version(m);
 }

@@ -22,6 +22,7 @@
 
 #include "abi/walk.h"
 #include "monitor/copies.h"
+#include "monitor/experiment.h"
 #include "monitor/gdb.h"
 #include "monitor/points.h"
 #include "monitor/reprint.h"
@@ -53,6 +54,24 @@ static void skip_call(struct monitor *m, struct task *t, int64_t result)
 	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, rax), result);
 	t->regs_valid = false;
 	point_release(m, t, 0);
+}
+
+void follower_answer(struct monitor *m, struct task *t, int64_t result)
+{
+	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, orig_rax), -1L);
+	ptrace(PTRACE_POKEUSER, t->tid, offsetof(struct user_regs_struct, rax), result);
+	t->regs_valid = false;
+	follower_go(m, t, 0);
+}
+
+void follower_own_insn(struct monitor *m, struct task *t)
+{
+	uint64_t v[4] = {0};
+	uint32_t eflags = 0;
+
+	insn_execute(&t->insn, &t->regs, 0, v, &eflags);
+	insn_finish(m, t, &t->insn, v, eflags, t->fault.si_signo);
+	follower_go(m, t, 0);
 }
 
 /* The call's result is known, but t goes on only when the stream says so. */
@@ -383,6 +402,10 @@ void follower_scatter(struct monitor *m, struct task *t, const struct event *e)
 		scatter_own_layout(t, e);
 		return;
 	}
+	if (t->other_args && (e->type == EV_CALL || e->type == EV_LEAVE)) {
+		scatter_by_walk(t, e);
+		return;
+	}
 	for (uint32_t i = 0; i < e->nparts; i++, p = part_next(p)) {
 		if (p->kind != PART_OUT || !p->len || p->flags & PARTF_OTHER)
 			continue;
@@ -413,8 +436,7 @@ const char *follower_kind_of(const struct task *t)
 	}
 }
 
-/* t has to stand at the entry of a call. */
-static void need_call(struct monitor *m, struct task *t, const struct event *e)
+void follower_need_call(struct monitor *m, struct task *t, const struct event *e)
 {
 	follower_wait(m, t);
 	switch (t->at) {
@@ -437,16 +459,23 @@ static _Noreturn void cannot_follow(struct monitor *m, struct task *t, const str
 	diverge(m, t, e, "unsupported", NULL, "cannot follow: tandem does not know, or could not carry, what this call does");
 }
 
-static void need_same_call(struct monitor *m, struct task *t, const struct event *e)
+/* False: in an experiment t makes another call, and this one is passed over. */
+static bool need_same_call(struct monitor *m, struct task *t, const struct event *e)
 {
-	struct difference d;
+	struct difference d = {0};
 
-	need_call(m, t, e);
+	if (m->cfg->experiment) {
+		if (!experiment_call(m, t, e))
+			return false;
+		experiment_place(m, t, e);
+	} else {
+		follower_need_call(m, t, e);
+	}
 	shield_uninit(m, t);
 	/* Too large for the stream: there is nothing to compare with. */
 	if (t->nr == e->call && e->flags & EVF_UNKNOWN && (t->row->who & WHO_MASK) != UNKNOWN)
 		cannot_follow(m, t, e);
-	switch (compare_call(t, e, &d)) {
+	switch (m->cfg->experiment ? SAME : compare_call(t, e, &d)) {
 	case SAME:
 		if (t->p->mm->own_layout && t->nr == SYS_epoll_ctl)
 			cookie_learn(t, e);
@@ -459,6 +488,7 @@ static void need_same_call(struct monitor *m, struct task *t, const struct event
 	/* An entry does not tell yet what comes of it. */
 	if (e->flags & EVF_UNKNOWN && e->type != EV_ENTER)
 		cannot_follow(m, t, e);
+	return true;
 }
 
 static bool restarts(int64_t result)
@@ -484,7 +514,7 @@ static void execute_each(struct monitor *m, struct task *t, const struct event *
 		return;
 	if (err)
 		diverge(m, t, e, "unsupported", NULL, "%s: %s", why ? why : "the call cannot be run here", strerror(-err));
-	if (m->cfg->exposed & SRC_PID && shield_is_own_id(t->nr))
+	if (t->other_args || (m->cfg->exposed & SRC_PID && shield_is_own_id(t->nr)))
 		return;
 	if (t->at != AT_DONE || result == e->result || (t->p->mm->own_layout && !(result < 0 && result > -4096)) ||
 	    t->nr == SYS_rt_sigreturn)
@@ -568,7 +598,7 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 		execute_each(m, t, e);
 	else {
 		follower_scatter(m, t, e);
-		keep_result(t, e->result);
+		keep_result(t, experiment_result(t, e));
 		why = "the limit of a stack cannot be set";
 		err = e->result || e->flags & EVF_INT80 ? 0 : each_stack_limit(m, t);
 	}
@@ -585,9 +615,12 @@ static void complete_call(struct monitor *m, struct task *t, const struct event 
 static void on_insn(struct monitor *m, struct task *t, const struct event *e)
 {
 	follower_wait(m, t);
+	if (m->cfg->experiment && !experiment_insn(m, t, e))
+		return;
 	if (t->at != AT_INSN || t->insn.kind != e->call)
 		diverge(m, t, e, follower_kind_of(t), NULL,
 		        "does not execute the instruction that the leader executes");
+	experiment_place(m, t, e);
 	insn_finish(m, t, &t->insn, e->args, e->args[4], t->fault.si_signo);
 	point_release(m, t, 0);
 }
@@ -642,7 +675,7 @@ static void on_signal_event(struct monitor *m, struct task *t, const struct even
 	if (t->at == AT_POINT) {
 		err = deliver_here(m, t, &info);
 	} else if (!(e->flags & EVF_INCALL)) {
-		need_call(m, t, e);
+		follower_need_call(m, t, e);
 		err = task_deliver_at_call(m, t, &info, -513);
 	} else if (t->at == AT_CALL) {
 		err = shield_deliver_in_call(m, t, &info, t->result);
@@ -750,7 +783,7 @@ static void on_fragment(struct monitor *m, struct task *t, const struct event *e
 	struct part *p = event_part(e, PART_OUT, 0);
 	uint64_t at = p ? p->addr : 0;
 
-	if (p && t->p->mm->own_layout) {
+	if (p && (t->p->mm->own_layout || t->other_args)) {
 		at = rest_address(t, e->args[2]);
 		if (!at)
 			diverge(m, t, e, "output", NULL, "has no place for what the leader's call wrote");
@@ -838,6 +871,8 @@ static void consume(struct monitor *m, const struct event *e)
 	gdb_event(m, t, e);
 	if (!t)
 		diverge(m, NULL, e, "call", NULL, "has no task %u", e->task);
+	if (m->cfg->experiment && experiment_passes(m, t, e))
+		return;
 	point_let_go(m, t, e);
 	t->unordered &= e->type == EV_RUN || e->type == EV_SIGNAL;
 	switch (e->type) {
@@ -847,7 +882,8 @@ static void consume(struct monitor *m, const struct event *e)
 	case EV_ENTER:
 		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args))
 			return;
-		need_same_call(m, t, e);
+		if (!need_same_call(m, t, e))
+			return;
 		if (row_in_place(t->row))
 			follower_scatter(m, t, e);
 		break;
@@ -862,11 +898,13 @@ static void consume(struct monitor *m, const struct event *e)
 			first_image(m, t, e);
 			break;
 		}
-		need_same_call(m, t, e);
+		if (!need_same_call(m, t, e))
+			return;
 		print_again(m, t, e);
 		complete_call(m, t, e);
 		break;
 	case EV_LEAVE:
+		experiment_place(m, t, e);
 		if (!(e->flags & EVF_INT80) && memory_alone(t, e->call, e->args)) {
 			need_no_bytes(m, t, e);
 			return;
@@ -879,7 +917,7 @@ static void consume(struct monitor *m, const struct event *e)
 	case EV_INSN:     on_insn(m, t, e); break;
 	case EV_SIGNAL:   on_signal_event(m, t, e); break;
 	case EV_RUN:      on_run(m, t, e); break;
-	case EV_STOPPED:  need_call(m, t, e); break;
+	case EV_STOPPED:  follower_need_call(m, t, e); break;
 	case EV_DEATH:    on_death(m, t, e); return;
 	case EV_FRAGMENT: on_fragment(m, t, e); break;
 	}
@@ -951,6 +989,8 @@ static void remember(struct monitor *m, const struct event *e)
 
 static _Noreturn void follower_end(struct monitor *m)
 {
+	if (m->cfg->experiment)
+		experiment_end(m);
 	monitor_kill_all(m);
 	monitor_notef(m, NOTE_END, m->root_status, "{\"events\":%llu}", (unsigned long long)m->last_seq);
 	_exit(0);

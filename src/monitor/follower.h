@@ -2,6 +2,8 @@
 #ifndef TANDEM_FOLLOWER_H
 #define TANDEM_FOLLOWER_H
 
+#include <jansson.h>
+
 #include "monitor/compare.h"
 #include "monitor/monitor.h"
 
@@ -46,7 +48,23 @@ int each_stack_limit(struct monitor *m, struct task *t);
 int each_run(struct monitor *m, struct task *t, const struct event *e, int64_t *ret, const char **ret_why);
 int each_birth(struct monitor *m, struct task *t, const struct event *e, const char **ret_why);
 
+/* ---- for experiments ---- */
+/* t has to stand at the entry of a call: where it does not, that is a divergence. */
+void follower_need_call(struct monitor *m, struct task *t, const struct event *e);
+/* t's call, which nobody else makes, returns `result`, and t goes on. */
+void follower_answer(struct monitor *m, struct task *t, int64_t result);
+/* The instruction that t stands at gets this machine's values, and t goes on. */
+void follower_own_insn(struct monitor *m, struct task *t);
+
 /* ---- finding.c: what to say when versions part ---- */
+/* Of the difference `d` (NULL: another call): what a report says of a divergence. */
+json_t *finding_json(struct monitor *m, struct task *t, const struct event *e, const char *kind, const struct difference *d);
+/* Where t stands, and what the recording has there. */
+json_t *finding_place(struct monitor *m, struct task *t, const struct event *e);
+/* To the coordinator, made to fit. Releases j. */
+void finding_send(struct monitor *m, int kind, int64_t value, json_t *j);
+/* This version is done. */
+_Noreturn void finding_end(struct monitor *m);
 /* kind: "call", "argument", "output", "exit", "crash", "signal", "hang", "unsupported", "killed". Sends the
  * finding to the coordinator, ends this version. Does not return. */
 _Noreturn void diverge(struct monitor *m, struct task *t, const struct event *e, const char *kind,

@@ -32,6 +32,8 @@ struct version_spec {
 #define CONFIG_LIMITS 5
 extern const int config_limits[CONFIG_LIMITS];
 
+struct experiment;
+
 enum fault_kind { FAULT_NONE, FAULT_LAG, FAULT_STOP };
 
 struct config {
@@ -50,6 +52,7 @@ struct config {
 	int gdb_listener;      /* a replay waits there for gdb; or -1 */
 	uint64_t gdb_at;       /* ... and goes on to this event by itself; 0: it waits at its start */
 	bool replaying;        /* the stream comes from a recording; versions from 1 on follow it */
+	const struct experiment *experiment; /* ... with other values than it has; or NULL */
 	bool tracing;          /* a person watches: publish calls that sleep after a while */
 	enum fault_kind fault;
 	uint64_t fault_ns, fault_seed, fault_event;
@@ -79,6 +82,7 @@ enum note_kind {
 	NOTE_WARNING,          /* text for stderr and the report */
 	NOTE_SHARED,           /* text: see outside_note */
 	NOTE_INCOMPLETE,        /* text: what a replay has not done of what the program did */
+	NOTE_EXPERIMENT,       /* text: see experiment.h */
 };
 struct note {
 	uint32_t kind, version;
@@ -89,6 +93,7 @@ struct note {
 
 struct stash { pid_t tid; int status; };
 struct given;
+struct tried;
 struct reprint;
 struct gdb;
 
@@ -141,6 +146,7 @@ struct monitor {
 	struct symbols *symbols;
 	struct gdb *gdb;               /* it is debugged; else NULL */
 	struct reprint *reprint;       /* it is a replay, and prints; else NULL */
+	struct tried *tried;           /* experiment: what came of it so far */
 };
 
 

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "monitor/experiment.h"
+
 /* So many memfds are there at a time, and so many bytes unless somebody still needs them. */
 #define STORES_MAX  512
 #define BYTES_MAX   (256ull << 20)
@@ -320,6 +322,8 @@ static void play(struct player *p, const struct event *e)
 	}
 	to = stream_reserve(s, e->size);
 	memcpy(to, e, e->size);
+	if (p->m->cfg->experiment)
+		substitute(p->m->cfg->experiment->subst, p->m->cfg->experiment->nsubst, to);
 	stream_publish(s, to);
 }
 

@@ -251,7 +251,9 @@ struct task {
 	bool unordered;                /* own layout: its way from a point on is not the leader's */
 	siginfo_t fault;               /* AT_FAULT, AT_INSN */
 	struct insn_op insn;           /* AT_INSN */
-	struct buf rest;               /* own layout: where the fragments that follow go */
+	struct buf rest;               /* own layout, other_args: where the fragments that follow go */
+	bool other_args;               /* experiment: its call in progress has other arguments than were recorded */
+	uint64_t ahead;                /* experiment: its events before this one are passed over */
 };
 
 /* CLONE_CLEAR_SIGHAND: a fresh process without its parent's handlers. */
