@@ -25,6 +25,8 @@ struct listing {
 	const struct part *next;
 	uint32_t left;
 	struct value v;                /* what the values that are made now have in common */
+	const void *at;                /* where the next number stands */
+	uint32_t size;
 };
 
 /* ---- ids ---- */
@@ -61,6 +63,8 @@ static void put(struct listing *l, int kind, unsigned set, int nature, uint64_t 
 	v.set = set;
 	v.nature = max_of(v.nature, nature);
 	v.number = number;
+	v.at = l->at;
+	v.size = l->size;
 	l->visit(l->ctx, &v);
 }
 
@@ -142,8 +146,11 @@ static void put_result(struct listing *l)
 		return;
 	if (is_id)
 		put(l, K_NONE, 0, VALUE_STEADY, r != 0);
+	l->at = &l->e->result;
+	l->size = sizeof(l->e->result);
 	put(l, how == R_HEX || how == R_ADDR ? K_HEX : K_LONG, 0,
 	    how == R_ADDR ? VALUE_ADDRESS : l->row->who & VARIES || is_id || how == R_TIME ? VALUE_ITSELF : VALUE_STEADY, r);
+	l->at = NULL;
 }
 
 /* ---- bytes ---- */
@@ -175,6 +182,8 @@ static void put_field(struct listing *l, const struct field *f, const uint8_t *a
 	if (f->size <= 8 && f->kind != K_CHARS && f->kind != K_IPSTR && f->kind != K_PORT && f->kind != K_BUF) {
 		memcpy(&n, at + offset, f->size);
 		l->v.offset = offset;
+		l->at = at + offset;
+		l->size = f->size;
 		/* Of kinds that are addresses as arguments, a field has the bytes themselves. */
 		if (f->is_ptr || f->kind == K_ADDR || f->kind == K_COOKIE)
 			put_number(l, K_ADDR, 0, n);
@@ -187,6 +196,7 @@ static void put_field(struct listing *l, const struct field *f, const uint8_t *a
 	}
 	l->v.nature = nature;
 	l->v.offset = 0;
+	l->at = NULL;
 }
 
 /* The structure at `offset` of `len` bytes. As in comparing followers, what lies between fields means nothing, and what the kernel
@@ -375,8 +385,11 @@ static void list_cpuid(struct listing *l)
 	put(l, K_HEX, 0, VALUE_STEADY, l->e->args[5] >> 32);
 	put(l, K_HEX, 0, subleaf > SUBLEAF_MAX ? VALUE_ADDRESS : VALUE_STEADY, subleaf);
 	l->v.class = VALUE_GOT;
-	for (int i = 0; i < 4; i++)
+	l->size = sizeof(l->e->args[0]);
+	for (int i = 0; i < 4; i++) {
+		l->at = &l->e->args[i];
 		put(l, K_HEX, 0, VALUE_STEADY, l->e->args[i]);
+	}
 }
 
 static void list_insn(struct listing *l)
@@ -386,6 +399,8 @@ static void list_insn(struct listing *l)
 		return;
 	}
 	l->v.class = VALUE_GOT;
+	l->at = &l->e->args[0];
+	l->size = sizeof(l->e->args[0]);
 	put(l, K_HEX, 0, VALUE_ITSELF, l->e->args[0]);
 }
 

@@ -33,6 +33,8 @@ struct value {
 	uint64_t offset;        /* of the bytes, in what the argument points at */
 	const uint8_t *bytes;   /* in the event; NULL: a number */
 	uint64_t number;        /* the number; or how many bytes */
+	const void *at;         /* where in the event the number stands, `size` bytes; NULL: nowhere as such */
+	uint32_t size;
 };
 
 typedef void value_visit(void *ctx, const struct value *v);
