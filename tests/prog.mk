@@ -48,6 +48,10 @@ $(OUT)/parting-dynamic-%: $(TESTS_DIR)/prog/parting.c | $(OUT)
 $(OUT)/parting-%: $(TESTS_DIR)/prog/parting.c | $(OUT)
 	$(CC) $(PROGFLAGS) -O0 -DSIDE=$* -static -o $@ $<
 
+# Each line is where it is written.
+$(OUT)/why-%: $(TESTS_DIR)/prog/why-%.c | $(OUT)
+	$(CC) $(PROGFLAGS) -O0 -pthread -o $@ $<
+
 # As people debug programs.
 $(OUT)/debugged: $(TESTS_DIR)/prog/debugged.c | $(OUT)
 	$(CC) $(PROGFLAGS) -O0 -pthread -o $@ $<

@@ -15,6 +15,7 @@ int cmd_record(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 
 /* "vdso,pid": bits of enum source; an unknown name ends the program with one line. */
 unsigned parse_sources(const char *list);

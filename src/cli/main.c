@@ -18,6 +18,7 @@ static const struct command {
 	{"replay", cmd_replay, "run a recorded program, or another build of it, again"},
 	{"show",   cmd_show,   "show what is in a recording"},
 	{"diff",   cmd_diff,   "compare two recordings"},
+	{"why",    cmd_why,    "find out what makes two runs of a program differ"},
 	{"trace",  cmd_trace,  "show the calls of a program, also those that are none"},
 	{"doctor", cmd_doctor, "what this machine allows, and what follows from it"},
 	{NULL, NULL, NULL}

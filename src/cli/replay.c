@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/recording.h"
+#include "cli/replay.h"
 #include "monitor/gdb.h"
 #include "monitor/player.h"
 #include "monitor/shields/insn.h"
@@ -203,8 +204,7 @@ static char **other_program(int argc, char **argv, int rest)
 	return argv + rest + 2;
 }
 
-/* What was recorded, and whether that can be replayed here. Ends the program where it can't. */
-static struct log_reader *open_recording(const char *path, struct replay_options *o, struct version_spec *ret_recorded)
+struct log_reader *replay_open(const char *path, struct config *cfg, int copies, struct version_spec *ret_recorded)
 {
 	struct log_reader *r = recording_open(path);
 	json_t *about = recording_about(r);
@@ -216,15 +216,14 @@ static struct log_reader *open_recording(const char *path, struct replay_options
 	}
 	need_machine(about, path);
 	need_stack(about, path);
-	configure(&o->cfg, about, o->copies);
+	configure(cfg, about, copies);
 	json_decref(about);
 	if (player_check_files(r))
 		die("%s: cannot be replayed with other files (tandem record --bundle keeps them)", path);
 	return r;
 }
 
-/* Version 0 is the recording. */
-static void set_versions(struct config *cfg, const struct version_spec *recorded, char **words)
+void replay_versions(struct config *cfg, const struct version_spec *recorded, char **words)
 {
 	struct version_spec version = *recorded;
 	int err;
@@ -264,8 +263,8 @@ int cmd_replay(int argc, char **argv)
 		usage_error("replay", "no recording was given");
 	words = other_program(argc, argv, rest);
 	check_options(&o);
-	r = open_recording(argv[rest], &o, &recorded);
-	set_versions(&o.cfg, &recorded, words);
+	r = replay_open(argv[rest], &o.cfg, o.copies, &recorded);
+	replay_versions(&o.cfg, &recorded, words);
 	if (o.report && (fd = open(o.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
 		die("cannot write the report %s: %s", o.report, strerror(errno));
 	if (o.gdb)

@@ -75,12 +75,12 @@ _tandem()
         ;;
     run:--env) compopt -o nospace 2>/dev/null; COMPREPLY=($(compgen -e -S = -- "$word")) && return ;;
     run:-n | run:--with-cmd | run:--divergence-exit | run:--stack | run:--ring | run:--fault | trace:-s | trace:--stack | trace:-p | \
-        record:--stack | record:--ring | replay:-n | replay:--divergence-exit | replay:--at | replay:--fault | show:-s | show:--from | show:--to | show:--task | \
+        record:--stack | record:--ring | why:--ring | replay:-n | replay:--divergence-exit | replay:--at | replay:--fault | show:-s | show:--from | show:--to | show:--task | \
         diff:-C | diff:-n | diff:-s) return ;;
     esac
 
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run record replay show diff trace doctor --help --version' -- "$word"))
+        COMPREPLY=($(compgen -W 'run record replay show diff why trace doctor --help --version' -- "$word"))
         return
     fi
     case $command in
@@ -101,6 +101,10 @@ _tandem()
         ;;
     diff)
         COMPREPLY=($(compgen -W '-C -n -s --all --json --help' -- "$word"))
+        [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
+        ;;
+    why)
+        COMPREPLY=($(compgen -W '-o -v --json --keep= --ring= --verbose --help --' -- "$word"))
         [[ $word == -* ]] || { compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); return; }
         ;;
     trace)
