@@ -228,16 +228,16 @@ static unsigned exposed_shields(unsigned kinds)
 	       (kinds >> CAUSE_UNINIT & 1 ? SRC_UNINIT : 0);
 }
 
-static struct experiment new_experiment(const struct why *w, const struct substitution *list, size_t n)
+struct experiment why_experiment(const struct why *w)
 {
-	return (struct experiment){.subst = list, .nsubst = n, .way = w->origins.way, .nways = w->origins.nways};
+	return (struct experiment){.way = w->origins.way, .nways = w->origins.nways};
 }
 
 json_t *why_substituted(struct why *w, const uint32_t *which, uint32_t n, int amount, unsigned kinds, bool explain)
 {
 	struct substitution *list;
 	struct buf room = {0};
-	struct experiment x = new_experiment(w, NULL, 0);
+	struct experiment x = why_experiment(w);
 	json_t *j;
 
 	x.nsubst = origins_substitute(&w->origins, which, n, amount, &list, &room);
@@ -318,7 +318,8 @@ static bool starts_with(const char *s, const char *with)
 int why_own_frame(const json_t *frames)
 {
 	size_t i, n = json_array_size(frames);
-	const char *module = n ? json_string_value(json_object_get(json_array_get(frames, n - 1), "module")) : NULL, *base, *m;
+	const char *module = n ? json_string_value(json_object_get(json_array_get(frames, n - 1), "module")) : NULL, *base, *m, *file;
+	int any = -1;
 	const json_t *f;
 	bool thread;
 
@@ -328,12 +329,16 @@ int why_own_frame(const json_t *frames)
 		return -1;
 	json_array_foreach(frames, i, f) {
 		m = json_string_value(json_object_get(f, "module"));
-		if (!m || starts_with(json_string_value(json_object_get(f, "file")), "/usr/"))
+		file = json_string_value(json_object_get(f, "file"));
+		if (!m || (thread ? strstr(m, ".so") != NULL : strcmp(m, module) != 0 || i + 1 == n))
 			continue;
-		if (thread ? !strstr(m, ".so") : !strcmp(m, module) && i + 1 < n)
+		/* Of a static program the C library's functions are its own as well; where they have a source, it is named from there. */
+		if (starts_with(file, "/") && !starts_with(file, "/usr/"))
 			return i;
+		if (any < 0 && !starts_with(file, "/usr/"))
+			any = i;
 	}
-	return -1;
+	return any;
 }
 
 static void make_places(struct why *w)
@@ -366,7 +371,7 @@ const json_t *why_place(const struct why *w, uint64_t seq)
 /* A replay as it was: it must come out as it was, and tells where in the program the values come in. */
 static void look_where(struct why *w)
 {
-	struct experiment x = new_experiment(w, NULL, 0);
+	struct experiment x = why_experiment(w);
 	uint64_t *seq = xcalloc(w->origins.n + 1, sizeof(*seq));
 	json_t *j, *note, *place;
 	struct trial r;

@@ -31,6 +31,13 @@ json_t *why_substituted(struct why *w, const uint32_t *which, uint32_t n, int am
 json_t *why_replay(struct why *w, const struct experiment *x, unsigned exposed);
 json_t *why_told(const json_t *replay, const char *name);
 
+/* An experiment in which nothing is another one. */
+struct experiment why_experiment(const struct why *w);
+
+/* ---- why_garbage.c ---- */
+/* Where garbage is read first that makes a difference; NULL: it could not be found. To be released. */
+json_t *why_reader(struct why *w);
+
 /* ---- why_report.c ---- */
 /* All that was found, with one more replay for each cause, to see where it shows. */
 json_t *why_report(struct why *w, uint64_t ns);

@@ -137,7 +137,15 @@ static json_t *shows_json(struct why *w, const struct cause *c)
 static json_t *cause_json(struct why *w, const struct cause *c)
 {
 	const struct place *first = &w->search.place[c->place[0]];
-	json_t *j = place_json(w, first), *list = json_array();
+	json_t *j = place_json(w, first), *list = json_array(), *reader = NULL;
+
+	if (first->kind == CAUSE_UNINIT && (reader = why_reader(w))) {
+		int own = why_own_frame(json_object_get(reader, "backtrace"));
+
+		json_object_set(j, "backtrace", json_object_get(reader, "backtrace"));
+		json_object_set_new(j, "own", own < 0 ? json_null() : json_integer(own));
+		json_decref(reader);
+	}
 
 	json_object_set_new(j, "values", c->n ? values_json(w, c->origin[0], c->amount) : json_null());
 	json_object_set_new(j, "enough", json_integer(c->n));

@@ -103,9 +103,9 @@ void experiment_end(struct monitor *m)
 	char digest[24];
 
 	snprintf(digest, sizeof(digest), "%llx", (unsigned long long)x->digest);
-	tell(m, "end", json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "digest", digest, "leaving", (json_int_t)x->leaving, "apart",
+	tell(m, "end", json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "digest", digest, "leaving", (json_int_t)x->leaving, "apart",
 	                         (json_int_t)x->apart, "extra", (json_int_t)x->extra, "missing", (json_int_t)x->missing, "answered",
-	                         (json_int_t)x->answered));
+	                         (json_int_t)x->answered, "spoils", (json_int_t)m->spoils));
 }
 
 void experiment_place(struct monitor *m, struct task *t, const struct event *e)

@@ -18,6 +18,9 @@ struct experiment {
 	const uint64_t *place;                 /* events, ascending, of which is told where the program stands */
 	size_t nplaces;
 	bool explain;                         /* tell the first difference of the outcome with both sides */
+	uint64_t spoil_first, spoil_last;     /* --expose=uninit: only the garbage of these numbers, from 1... */
+	uint64_t spoil_from, spoil_to;        /* ... and of that only the bytes from..to; all 0: all of it */
+	bool spoil_find;                      /* tell who reads it first */
 	const struct way *way;                /* by task; of those beyond there is none */
 	uint32_t nways;
 };
@@ -26,8 +29,10 @@ struct experiment {
  *   place     {"event", "call", "shown", "backtrace"}
  *   shows    the first difference of the outcome: {"event", "call", "argument", "offset"}; with `explain` a finding (finding.c)
  *   apart    the first difference that does not leave the program: the same
- *   end      {"digest", "leaving", "apart", "extra", "missing", "answered"}: of what left the program, "0" where all is as recorded;
- *            how many differences there were; calls too many, and that are missing; ... that were answered with an error
+ *   reader   who reads garbage first: the same as place
+ *   end      {"digest", "leaving", "apart", "extra", "missing", "answered", "spoils"}: of what left the program, "0" where all is as recorded;
+ *            how many differences there were; calls too many, and that are missing; ... that were answered with an error; how often
+ *            garbage was put somewhere
  * A follower that cannot go on sends its "end" before its divergence. */
 
 struct tried;                                 /* what a follower has gathered so far */

@@ -23,6 +23,7 @@
 #include "abi/walk.h"
 #include "monitor/copies.h"
 #include "monitor/experiment.h"
+#include "monitor/firstread.h"
 #include "monitor/gdb.h"
 #include "monitor/points.h"
 #include "monitor/reprint.h"
@@ -44,7 +45,8 @@ static void on_its_way(struct task *t)
 void follower_go(struct monitor *m, struct task *t, int sig)
 {
 	on_its_way(t);
-	gdb_resume(m, t, sig);
+	if (!firstread_resume(m, t, sig))
+		gdb_resume(m, t, sig);
 }
 
 /* The call that t stands at is skipped: it has had its effect in the leader. */
@@ -206,7 +208,7 @@ void follower_arrive(struct monitor *m, pid_t tid, int status)
 		return;
 	}
 	t = stopped_task(m, tid);
-	if (gdb_stopped(m, t, status))
+	if (firstread_stopped(m, t, status) || gdb_stopped(m, t, status))
 		return;
 	switch (status >> 16) {
 	case PTRACE_EVENT_SECCOMP:
@@ -467,6 +469,7 @@ static bool need_same_call(struct monitor *m, struct task *t, const struct event
 	if (m->cfg->experiment) {
 		if (!experiment_call(m, t, e))
 			return false;
+		firstread_call(m, t);
 		experiment_place(m, t, e);
 	} else {
 		follower_need_call(m, t, e);

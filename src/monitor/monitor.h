@@ -94,6 +94,7 @@ struct note {
 struct stash { pid_t tid; int status; };
 struct given;
 struct tried;
+struct firstread;
 struct reprint;
 struct gdb;
 
@@ -147,6 +148,8 @@ struct monitor {
 	struct gdb *gdb;               /* it is debugged; else NULL */
 	struct reprint *reprint;       /* it is a replay, and prints; else NULL */
 	struct tried *tried;           /* experiment: what came of it so far */
+	struct firstread *firstread;   /* ... who reads what was put somewhere; or NULL */
+	uint64_t spoils;               /* --expose=uninit: how often garbage was put somewhere */
 };
 
 

@@ -15,11 +15,11 @@
 
 #include <signal.h>
 #include <string.h>
-#include <Zydis/Zydis.h>
+
+#include "monitor/operands.h"
 
 /* Instructions of a round: a lock's loop, as compilers make it without optimization, with a call in it. */
 #define SPIN_STEPS  48
-#define INSN_MAX    15
 #define WRITTEN_MAX 64
 /* Set by the processor when it comes back from a breakpoint: nothing of the program's. */
 #define RESUME_FLAG 0x10000u
@@ -84,76 +84,21 @@ static bool misleads(const ZydisDecodedInstruction *in, const ZydisDecodedOperan
 	       (in->meta.category == ZYDIS_CATEGORY_BITBYTE || in->meta.category == ZYDIS_CATEGORY_POP);
 }
 
-static const unsigned long long *value_of(const struct user_regs_struct *r, ZydisRegister reg)
-{
-	switch (reg) {
-	case ZYDIS_REGISTER_RAX: return &r->rax;
-	case ZYDIS_REGISTER_RBX: return &r->rbx;
-	case ZYDIS_REGISTER_RCX: return &r->rcx;
-	case ZYDIS_REGISTER_RDX: return &r->rdx;
-	case ZYDIS_REGISTER_RSI: return &r->rsi;
-	case ZYDIS_REGISTER_RDI: return &r->rdi;
-	case ZYDIS_REGISTER_RBP: return &r->rbp;
-	case ZYDIS_REGISTER_RSP: return &r->rsp;
-	case ZYDIS_REGISTER_R8:  return &r->r8;
-	case ZYDIS_REGISTER_R9:  return &r->r9;
-	case ZYDIS_REGISTER_R10: return &r->r10;
-	case ZYDIS_REGISTER_R11: return &r->r11;
-	case ZYDIS_REGISTER_R12: return &r->r12;
-	case ZYDIS_REGISTER_R13: return &r->r13;
-	case ZYDIS_REGISTER_R14: return &r->r14;
-	case ZYDIS_REGISTER_R15: return &r->r15;
-	default:                 return NULL;
-	}
-}
-
-/* False where the address is of a kind that programs hardly use (32-bit registers, vectors of addresses). */
-static bool address_of(const struct user_regs_struct *r, const ZydisDecodedInstruction *in,
-                       const ZydisDecodedOperand *op, uint64_t *ret)
-{
-	const unsigned long long *base = value_of(r, op->mem.base), *index = value_of(r, op->mem.index);
-	uint64_t at = op->mem.disp.has_displacement ? op->mem.disp.value : 0;
-
-	if (op->mem.type == ZYDIS_MEMOP_TYPE_VSIB || (op->mem.index != ZYDIS_REGISTER_NONE && !index))
-		return false;
-	if (op->mem.base == ZYDIS_REGISTER_RIP)
-		at += r->rip + in->length;
-	else if (base)
-		at += *base;
-	else if (op->mem.base != ZYDIS_REGISTER_NONE)
-		return false;
-	if (index)
-		at += *index * op->mem.scale;
-	if (op->mem.segment == ZYDIS_REGISTER_FS)
-		at += r->fs_base;
-	if (op->mem.segment == ZYDIS_REGISTER_GS)
-		at += r->gs_base;
-	*ret = at;
-	return true;
-}
-
 /* The one place in memory that the instruction at which t stands writes to. False: it is not of the kinds that count. */
 static bool about_to_write(struct task *t, struct written *ret)
 {
-	static ZydisDecoder decoder;
-	static bool ready;
 	ZydisDecodedInstruction in;
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
-	uint8_t bytes[INSN_MAX];
-	size_t n = guest_read_some(t, t->regs.rip, bytes, sizeof(bytes));
 
-	if (!ready)
-		must(ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
-	ready = true;
 	ret->len = 0;
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n, &in, op)) || !is_plain(&in))
+	if (!operands_decode(t, &in, op) || !is_plain(&in))
 		return false;
 	for (int i = 0; i < in.operand_count; i++) {
 		if (misleads(&in, &op[i]))
 			return false;
 		if (op[i].type != ZYDIS_OPERAND_TYPE_MEMORY || !(op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
 			continue;
-		if (ret->len || op[i].size % 8 || op[i].size / 8 > WRITTEN_MAX || !address_of(&t->regs, &in, &op[i], &ret->at))
+		if (ret->len || op[i].size % 8 || op[i].size / 8 > WRITTEN_MAX || !operand_address(&t->regs, &in, &op[i], &ret->at))
 			return false;
 		ret->len = op[i].size / 8;
 		/* These write below where their operand points. */

@@ -10,6 +10,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "monitor/experiment.h"
+#include "monitor/firstread.h"
 #include "monitor/shields/shields.h"
 #include "show/symbols.h"
 
@@ -25,6 +27,26 @@ static const uint8_t *garbage(const struct monitor *m)
 	return bytes;
 }
 
+/* Garbage in t's memory. An experiment may want only some of it. */
+static void spoil(struct monitor *m, struct task *t, uint64_t at, uint64_t len)
+{
+	const struct experiment *x = m->cfg->experiment;
+	uint64_t number = ++m->spoils, from = 0, to = len;
+
+	if (x && x->spoil_first && (number < x->spoil_first || number > x->spoil_last))
+		return;
+	if (x && x->spoil_to) {
+		from = min_of(x->spoil_from, len);
+		to = min_of(x->spoil_to, len);
+		if (x->spoil_find && from < to)
+			firstread_start(m, t, at + from, to - from);
+	}
+	for (uint64_t n; from < to; from += n) {
+		n = min_of(to - from, GARBAGE - from % GARBAGE);
+		guest_write(t, at + from, garbage(m) + from % GARBAGE, n);
+	}
+}
+
 void shield_uninit(struct monitor *m, struct task *t)
 {
 	uint64_t end;
@@ -35,7 +57,7 @@ void shield_uninit(struct monitor *m, struct task *t)
 	end = t->p->mm->stack_end;
 	if (!end || t->regs.rsp > end || end - t->regs.rsp > 8u << 20)
 		return;
-	guest_write(t, t->regs.rsp - 128 - GARBAGE, garbage(m), GARBAGE);
+	spoil(m, t, t->regs.rsp - 128 - GARBAGE, GARBAGE);
 }
 
 /* ---- the heap ---- */
@@ -110,12 +132,6 @@ static uint64_t chunk_room(struct task *t, uint64_t p)
 	return size > 16 && size < 1ull << 40 ? size - 8 : 0;
 }
 
-static void spoil(struct monitor *m, struct task *t, uint64_t p, uint64_t len)
-{
-	for (uint64_t done = 0; done < len; done += GARBAGE)
-		guest_write(t, p + done, garbage(m), min_of(len - done, (uint64_t)GARBAGE));
-}
-
 /* Over the breakpoint: the instruction under it is executed alone. False: t has stopped for something else there. */
 static bool step_over(struct monitor *m, struct task *t, const struct heap_stop *s)
 {
@@ -160,7 +176,7 @@ bool shield_uninit_trap(struct monitor *m, struct task *t, const siginfo_t *info
 			spoil(m, t, t->regs.rdi, chunk_room(t, t->regs.rdi) - 8);
 		break;
 	}
-	if (step_over(m, t, s))
+	if (step_over(m, t, s) && !firstread_resume(m, t, 0))
 		task_resume(t, PTRACE_CONT, 0);
 	return true;
 }
