@@ -214,9 +214,10 @@ out=$(ulimit -Ss 1024; ulimit -Hs 1024; replay "$T/deep" 2>&1)
 like "... where they cannot be that large" "$? $out" '^125 tandem: .*/deep: recorded with a larger stack \(65536 KiB\) than may be had here'
 "$real" record -o "$T/rec" -- "$P/call-many" maps >"$T/stdout" 2>/dev/null
 is "many mapped files, few descriptors" "$(ulimit -n 64; replay "$T/rec")" "$(<"$T/stdout")"
+rm -f "$T/stdout"
 "$real" record -o "$T/lost" -- sh -c 'echo begun; sleep 100' >"$T/stdout" 2>"$T/stderr" &
 tandem=$!
-wait_until 20 grep -q begun "$T/stdout"
+wait_until 20 grep -qs begun "$T/stdout"
 kill -KILL "$(for pid in $(children_of $tandem); do echo $pid; done | head -n 1)"
 wait $tandem
 is "the leader's monitor killed while it records: status" "$?" 137

@@ -12,7 +12,7 @@ pass "the program runs natively"
 # start ARGS... - tandem in the background; sets coord once all of its versions are there
 start() {
     local n=$1; shift
-    rm -f "$T/report.json"
+    rm -f "$T/report.json" "$T/stdout"
     other_lag
     # Not through timeout: the coordinator's own pid is wanted, and wait_for_end has the patience. A shell starts what runs in
     # the background with SIGINT and SIGQUIT ignored.
@@ -67,7 +67,7 @@ kill_busy() { # kill_busy NAME THREADS [DIR]
     local i pid name=$1 end late bad= program=$P/busy; shift
     for ((i = 0; i < runs && ${#bad} == 0; i++)); do
         start 2 -- "$program" "$@"
-        wait_until 20 grep -q ready "$T/stdout"
+        wait_until 20 grep -qs ready "$T/stdout"
         pause 250
         pid=$(version_pid follower 3 "$coord" "$program")
         kill -KILL "$pid" || bad+=" not there"
@@ -153,7 +153,7 @@ for sig in TERM HUP USR1; do
     ok "... nothing is left" all_gone
 done
 start 2 -- bash -c 'trap "echo caught; exit 5" TERM; echo ready; while :; do sleep 0.1; done' 2>/dev/null
-wait_until 10 grep -q ready "$T/stdout"
+wait_until 10 grep -qs ready "$T/stdout"
 kill -TERM "$coord"
 wait_for_end
 is "a program that catches SIGTERM" "$status $(tail -n 1 "$T/stdout")" "5 caught"
@@ -163,12 +163,14 @@ is "a program that catches SIGTERM" "$status $(tail -n 1 "$T/stdout")" "5 caught
 sent() {
     local tandem bad='' i sig=${signal:-TERM}
     for ((i = 0; i < $(count 5 50); i++)); do
+        # That it is ready is not read from what the last one has left: the shell makes the file anew when it gets to it.
+        rm -f "$T/stdout"
         setsid "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -- perl -e '
             use POSIX; $| = 1; $SIG{$ARGV[1]} = sub { $n++; $end ||= time + 0.5 };
             use Time::HiRes qw(time sleep); eval $ARGV[0]; print "ready\n";
             sleep 0.01 until $end; while (time < $end) { sleep 0.01 }; print "$n\n"' -- "${3:-}" $sig >"$T/stdout" 2>"$T/stderr" &
         tandem=$!
-        wait_until 30 grep -q ready "$T/stdout"
+        wait_until 30 grep -qs ready "$T/stdout"
         # tandem hears of it late, when the program has had it, and would have one more.
         kill -STOP $tandem
         kill -$sig -- "${2/PID/$tandem}"
@@ -186,6 +188,7 @@ sent "... for the group of tandem, which the program has left" -PID 'setpgid(0, 
 
 # A daemon keeps tandem; who ends tandem ends the daemon, and gets the program's own status.
 for stubborn in "" "trap : TERM;"; do
+    rm -f "$T/stdout"
     "$TANDEM" run ${TANDEM_RUN_OPTIONS:-} -- sh -c '(setsid sh -c "$1 while :; do sleep 0.1; done" >/dev/null 2>&1 </dev/null &); echo $$; exit 3' \
         sh "$stubborn" >"$T/stdout" 2>"$T/stderr" &
     tandem=$!
@@ -199,6 +202,7 @@ for stubborn in "" "trap : TERM;"; do
     is "... SIGTERM ends both, with the program's status" "$?" 3
     ok "... nobody is left" nobody_left
 done
+rm -f "$T/stdout"
 "$TANDEM" trace -o "$T/trace" -- sh -c '(sleep 100 &); echo $$' >"$T/stdout" 2>"$T/stderr" &
 tandem=$!
 wait_until 20 test -s "$T/stdout"
