@@ -257,6 +257,7 @@ static struct trial judge(const json_t *replay)
 	if (!digest)
 		return (struct trial){.failed = true};
 	return (struct trial){
+		.rough = json_integer_value(json_object_get(end, "answered")) > 0,
 		.digest = strtoull(digest, NULL, 16),
 		.differs = json_integer_value(json_object_get(end, "leaving")) > 0,
 		.early = json_array_size(json_object_get(replay, "divergences")) > 0 &&

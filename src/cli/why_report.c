@@ -101,6 +101,7 @@ static json_t *places_json(const struct why *w, const uint32_t *place, uint32_t 
 
 /* ---- where it shows ---- */
 
+/* Not of a cause that needs others: what shows first is theirs. */
 static json_t *shows_json(struct why *w, const struct cause *c)
 {
 	unsigned kinds = 0;
@@ -150,7 +151,7 @@ static json_t *cause_json(struct why *w, const struct cause *c)
 	json_object_set_new(j, "values", c->n ? values_json(w, c->origin[0], c->amount) : json_null());
 	json_object_set_new(j, "enough", json_integer(c->n));
 	json_object_set_new(j, "help", json_string(cause_help[first->kind]));
-	json_object_set_new(j, "shows", shows_json(w, c));
+	json_object_set_new(j, "shows", c->nwith ? json_null() : shows_json(w, c));
 	json_object_set_new(j, "with", places_json(w, c->with, c->nwith));
 	/* Of a set: the others. Each has origins of its own among those of the cause. */
 	for (uint32_t i = 1; i < c->nplaces; i++) {

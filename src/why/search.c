@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many groups of places are tried at first. */
-enum { SINGLES = 64 };
+enum {
+	SINGLES = 64,           /* so many places are tried one by one; where there are more... */
+	GROUPS = 16             /* ... so many groups of them */
+};
 
 /* What a set of places is tried with. */
 struct setting {
@@ -56,7 +58,7 @@ static uint32_t *gather(const struct search *x, const uint32_t *places, uint32_t
 
 static bool has_effect(const struct setting *w, const struct trial *r)
 {
-	return w->nbase ? !r->early && r->digest != w->digest : r->differs;
+	return w->nbase ? !r->early && !r->rough && r->digest != w->digest : r->differs;
 }
 
 /* All origins of these places. */
@@ -174,24 +176,32 @@ static bool is_id(const struct place *s)
 	return s->kind == CAUSE_PID || s->kind == CAUSE_TID;
 }
 
-/* What is tried by itself, by whatever amount: time may be compared with time, and then it matters which one moves. */
-static bool is_single(const struct place *s)
+/* How places are tried. */
+enum manner {
+	SINGLY,                 /* by itself, by whatever amount: time may be compared with time, and then it matters which one moves */
+	GROUPED,
+	AS_A_RUN                /* another layout, other garbage: by itself, several times, since not every one of them shows */
+};
+
+static enum manner manner_of(const struct place *s)
 {
 	switch (s->kind) {
+	case CAUSE_AUXV: case CAUSE_LAYOUT: case CAUSE_UNINIT:
+		return AS_A_RUN;
 	case CAUSE_FILE_TIME: case CAUSE_INODE: case CAUSE_DIRECTORY: case CAUSE_HOST: case CAUSE_FILE:
-		return false;
+		return GROUPED;
 	default:
-		return s->own;
+		return s->own ? SINGLY : GROUPED;
 	}
 }
 
 /* Places without an effect so far. */
-static uint32_t list_untried(const struct search *x, bool single, bool ids, uint32_t *list)
+static uint32_t list_untried(const struct search *x, enum manner manner, bool ids, uint32_t *list)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < x->nplaces; i++)
-		if (!x->place[i].found && is_single(&x->place[i]) == single && (ids || !is_id(&x->place[i])))
+		if (!x->place[i].found && manner_of(&x->place[i]) == manner && (ids || !is_id(&x->place[i])))
 			list[n++] = i;
 	return n;
 }
@@ -234,17 +244,20 @@ static void try_groups(const struct setting *w, const uint32_t *list, uint32_t n
 		try_group(w, list + i, min_of(size, n - i));
 }
 
-/* The rest is not tried again one by one with larger changes, unless all of it together has an effect. */
+/* Of a program with so many places that there is no time to try each, groups are; and what has no effect is not tried again one by one with
+ * larger changes, unless all of it together has an effect. */
 static void try_singly(struct search *x, int amount)
 {
 	struct setting w = {.x = x, .amount = amount};
 	uint32_t *list = xmalloc((x->nplaces + 1) * sizeof(*list)), n;
 	bool ids = ids_matter(&w, list);
 
-	n = list_untried(x, true, ids, list);
-	try_groups(&w, list, n, max_of(n / SINGLES, 1u));
-	n = list_untried(x, false, ids, list);
-	try_groups(&w, list, n, amount ? max_of(n, 1u) : max_of(n / SINGLES, 1u));
+	n = list_untried(x, SINGLY, ids, list);
+	try_groups(&w, list, n, n <= SINGLES ? 1 : amount ? n : n / GROUPS);
+	n = list_untried(x, GROUPED, ids, list);
+	try_groups(&w, list, n, amount ? max_of(n, 1u) : n <= SINGLES ? 1 : n / GROUPS);
+	n = list_untried(x, AS_A_RUN, ids, list);
+	try_groups(&w, list, n, 1);
 	free(list);
 }
 
@@ -283,12 +296,14 @@ static void try_beside_causes(struct search *x, int amount)
 {
 	uint32_t *base = xmalloc((x->nplaces + 1) * sizeof(*base)), n = list_places(x, true, base);
 	struct setting w = {.x = x, .amount = amount, .base = base, .nbase = n};
-	struct trial r;
+	struct trial r, again;
 
 	if (n) {
 		r = try_places(&w, NULL, 0);
+		again = try_places(&w, NULL, 0);
 		w.digest = r.digest;
-		if (!r.early && !r.failed)
+		/* What comes out otherwise by itself tells nothing. */
+		if (!r.early && !r.rough && !r.failed && again.digest == r.digest)
 			try_together(&w);
 	}
 	free(base);

@@ -20,6 +20,7 @@ struct trial {
 	bool differs;           /* the outcome was another one */
 	uint64_t digest;        /* ... which */
 	bool early;             /* it could not be followed to its end, and until there the outcome was the same */
+	bool rough;             /* it has made calls that could only be answered with an error: what came of them is not like a run */
 	bool failed;            /* there is no result: the search ends */
 };
 
