@@ -66,7 +66,8 @@ demo:
 	tools/demo $(B)/tandem
 
 SUITE   := TANDEM=$(CURDIR)/$(B)/tandem TANDEM_UNITS=$(CURDIR)/$(B)/unit \
-           $(if $(SANITIZE),ASAN_OPTIONS=detect_leaks=0:handle_segv=0:disable_coredump=0 TANDEM_TEST_SCALE=4) tests/run
+           $(if $(SANITIZE),ASAN_OPTIONS=detect_leaks=0:handle_segv=0:disable_coredump=0 TANDEM_TEST_SCALE=4 \
+             TANDEM_RUN_OPTIONS=--ring=256M) tests/run
 
 check:
 	tools/install-deps --tests
