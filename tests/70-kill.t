@@ -144,6 +144,17 @@ pause 200
 kill -KILL "$coord"
 wait_for_end
 ok "tandem killed: nothing is left" all_gone
+# ... and where it has hardly begun: a version that nobody traces yet has to end by itself.
+bad=
+for ((i = 0; i < $(count 20 400); i++)); do
+    "$TANDEM" run -- true >/dev/null 2>&1 &
+    coord=$!
+    sleep "0.00$((RANDOM % 10))$((RANDOM % 10))"
+    kill -$([ $((i % 2)) == 0 ] && echo KILL || echo TERM) "$coord" 2>/dev/null
+    wait "$coord" 2>/dev/null
+    all_gone || bad+="run $i: $left; "
+done
+is "... killed, or asked to end, at its start: nothing is left" "$bad" ""
 for sig in TERM HUP USR1; do
     start 2 -- "$program" 400 10
     pause 200
