@@ -39,7 +39,8 @@ ok "... agrees" agreed
 
 # With nobody stopped a small stream is enough, and nothing is said.
 run_options=--ring=1M
-same "a stream of 1 MiB" sh -c 'seq 1 200000 | md5sum; seq 1 1000 | while read x; do echo $x; done | tail -n 1'
+# (Unless followers are slow by themselves.)
+[ "$scale" -gt 1 ] && skip "a stream of 1 MiB" "a slow build" || same "a stream of 1 MiB" sh -c 'seq 1 200000 | md5sum; seq 1 1000 | while read x; do echo $x; done | tail -n 1'
 
 same "large reads and writes through it" "$P/call-vectors" 1 3000000 100 100000
 is "... had no surprise" "$(tail -n 1 "$T/tandem.stdout")" "surprises: 0"

@@ -238,13 +238,14 @@ static void trap_as_the_version(struct monitor *m)
 #endif
 }
 
-static _Noreturn void monitor_main(struct coordinator *c, int version)
+static _Noreturn void monitor_main(struct coordinator *c, int version, pid_t coordinator)
 {
 	struct config *cfg = c->run->cfg;
 	struct monitor *m = xcalloc(1, sizeof(*m));
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == 1)
+	/* It was killed before that. Who adopts us need not be process 1. */
+	if (getppid() != coordinator)
 		_exit(EXIT_TANDEM);
 	prctl(PR_SET_NAME, version ? "tandem-follower" : "tandem-leader");
 	/* Schedulers that group processes by their sessions (autogroup) reckon a group's share of each core by what it does on the
@@ -305,14 +306,14 @@ static void on_full(struct stream *s, const char *why, int slowest)
 
 static int start_monitor(struct coordinator *c, int version)
 {
-	pid_t pid;
+	pid_t pid, coordinator = getpid();
 
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		monitor_main(c, version);
+		monitor_main(c, version, coordinator);
 	c->v[version].monitor = pid;
 	c->v[version].running = true;
 	c->alive++;
