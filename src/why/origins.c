@@ -158,12 +158,31 @@ static void add_instruction(struct reading *g)
 
 /* ---- files ---- */
 
-/* What is open on a descriptor, and how far it was read. Descriptors of all processes are taken for the same ones. */
+/* What a process has opened on a descriptor, and how far it was read there. Of what it was born with nothing is known. */
 struct open_file {
-	char *path;
+	uint32_t space, fd;     /* event.space stands for the process */
+	char *path;             /* NULL: closed */
 	uint64_t offset;
 	bool random;
 };
+
+static struct open_file *find_file(const struct origins *s, uint32_t space, uint64_t fd)
+{
+	for (uint32_t i = 0; i < s->nfiles; i++)
+		if (s->file[i].path && s->file[i].space == space && s->file[i].fd == fd)
+			return &s->file[i];
+	return NULL;
+}
+
+static struct open_file *free_file(struct origins *s)
+{
+	uint32_t i = 0;
+
+	while (i < s->nfiles && s->file[i].path)
+		i++;
+	s->file = xgrow(s->file, &s->nfiles, i, sizeof(*s->file));
+	return &s->file[i];
+}
 
 /* Paths that the program itself opens to write, makes, renames or removes: what is in those now was not there then. */
 static void note_written(struct reading *g)
@@ -196,15 +215,16 @@ static void note_descriptors(struct reading *g)
 	uint64_t fd = e->call == SYS_close ? e->args[0] : (uint64_t)e->result;
 	struct open_file *f;
 
-	if ((e->call != SYS_open && e->call != SYS_openat && e->call != SYS_close) || fd >= 65536)
+	if ((e->call != SYS_open && e->call != SYS_openat && e->call != SYS_close) || fd > INT32_MAX)
 		return;
-	g->s->file = xgrow(g->s->file, &g->s->nfiles, fd, sizeof(*f));
-	f = &g->s->file[fd];
-	free(f->path);
-	*f = (struct open_file){0};
+	if ((f = find_file(g->s, e->space, fd))) {
+		free(f->path);
+		*f = (struct open_file){0};
+	}
 	if (e->call == SYS_close || !path || !path->len)
 		return;
-	f->path = xstrdup(part_data(path));
+	f = free_file(g->s);
+	*f = (struct open_file){.space = e->space, .fd = fd, .path = xstrdup(part_data(path))};
 	f->random = !strcmp(f->path, "/dev/urandom") || !strcmp(f->path, "/dev/random");
 }
 
@@ -226,10 +246,10 @@ static void add_read(struct reading *g, const struct part *out)
 {
 	struct origins *s = g->s;
 	uint64_t fd = g->e->args[0];
-	struct open_file *f = fd < s->nfiles ? &s->file[fd] : NULL;
+	struct open_file *f = find_file(s, g->e->space, fd);
 	uint8_t *now;
 
-	if (!f || !f->path)
+	if (!f)
 		return;
 	if (f->random) {
 		add_piece(g, CAUSE_RANDOM, HOW_BYTES, part_data(out), out->len);

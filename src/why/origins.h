@@ -44,7 +44,7 @@ struct origins {
 	uint32_t nways;
 	uint64_t events;
 	/* While it is read. */
-	struct open_file *file; /* by descriptor */
+	struct open_file *file; /* that processes have open */
 	uint32_t nfiles;
 	struct buf written;     /* paths, each with its NUL, that the program changes itself */
 	uint64_t now;           /* wall clock, ns, when another sample was taken */

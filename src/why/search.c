@@ -171,9 +171,12 @@ static void add_unclear(struct search *x, uint32_t place)
 	x->unclear[x->nunclear++] = place;
 }
 
-static bool is_id(const struct place *s)
+/* Numbers that name something: a run that gets others gets others everywhere. */
+enum family { NO_FAMILY, IDS, FILE_NUMBERS, FAMILIES };
+
+static enum family family_of(const struct place *s)
 {
-	return s->kind == CAUSE_PID || s->kind == CAUSE_TID;
+	return s->kind == CAUSE_PID || s->kind == CAUSE_TID ? IDS : s->kind == CAUSE_INODE ? FILE_NUMBERS : NO_FAMILY;
 }
 
 /* How places are tried. */
@@ -195,28 +198,29 @@ static enum manner manner_of(const struct place *s)
 	}
 }
 
-/* Places without an effect so far. */
-static uint32_t list_untried(const struct search *x, enum manner manner, bool ids, uint32_t *list)
+/* Places without an effect so far; of families only those that matter. */
+static uint32_t list_untried(const struct search *x, enum manner manner, const bool *matter, uint32_t *list)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < x->nplaces; i++)
-		if (!x->place[i].found && manner_of(&x->place[i]) == manner && (ids || !is_id(&x->place[i])))
+		if (!x->place[i].found && manner_of(&x->place[i]) == manner && matter[family_of(&x->place[i])])
 			list[n++] = i;
 	return n;
 }
 
-/* Whether other ids matter at all. All of a run's differ together: where it only sees that two of them agree, they still do. */
-static bool ids_matter(const struct setting *w, uint32_t *list)
+/* Whether other numbers of a family matter at all. Where a program only sees that two of them agree, they still do when all are
+ * others. */
+static bool family_matters(const struct setting *w, enum family family, uint32_t *list)
 {
 	uint32_t n = 0;
 	struct trial r;
 
 	for (uint32_t i = 0; i < w->x->nplaces; i++)
-		if (is_id(&w->x->place[i]))
+		if (family_of(&w->x->place[i]) == family)
 			list[n++] = i;
-	if (!n)
-		return false;
+	if (!n || family == NO_FAMILY)
+		return true;
 	r = try_places(w, list, n);
 	return r.differs || r.early;
 }
@@ -250,13 +254,15 @@ static void try_singly(struct search *x, int amount)
 {
 	struct setting w = {.x = x, .amount = amount};
 	uint32_t *list = xmalloc((x->nplaces + 1) * sizeof(*list)), n;
-	bool ids = ids_matter(&w, list);
+	bool matter[FAMILIES];
 
-	n = list_untried(x, SINGLY, ids, list);
+	for (int family = 0; family < FAMILIES; family++)
+		matter[family] = family_matters(&w, family, list);
+	n = list_untried(x, SINGLY, matter, list);
 	try_groups(&w, list, n, n <= SINGLES ? 1 : amount ? n : n / GROUPS);
-	n = list_untried(x, GROUPED, ids, list);
+	n = list_untried(x, GROUPED, matter, list);
 	try_groups(&w, list, n, amount ? max_of(n, 1u) : n <= SINGLES ? 1 : n / GROUPS);
-	n = list_untried(x, AS_A_RUN, ids, list);
+	n = list_untried(x, AS_A_RUN, matter, list);
 	try_groups(&w, list, n, 1);
 	free(list);
 }

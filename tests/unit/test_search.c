@@ -183,6 +183,7 @@ int main(void)
 	expect("one that another one hides", hidden, CAUSE_TIME, "4 6(4)", 90);
 	expect("one that takes a whole day", a_day, CAUSE_TIME, "0", 70);
 	expect("ids of which only some are others than before", agree, CAUSE_PID, "", 20);
+	expect("... numbers of files", agree, CAUSE_INODE, "", 20);
 	expect("... times are no such thing", agree, CAUSE_TIME, "0 1", 80);
 	test_library();
 	test_many_times();
