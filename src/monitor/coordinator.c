@@ -213,7 +213,7 @@ static void ignore_signals(struct witness *w)
 		signal(list[i], SIG_IGN);
 	for (size_t i = 0; i < countof(passed_on); i++) {
 		signal(passed_on[i], SIG_IGN);
-		witness_watch(w, passed_on[i]);    /* SIGALRM is the monitor's tick as well: see on_tick */
+		witness_watch(w, passed_on[i]);
 	}
 	/* Stops are waited for: a signal for each would only cost. */
 	sigaction(SIGCHLD, &quiet, NULL);

@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monitor/witness.h"
 
 const struct source_name source_names[] = {
 	{"vdso", SRC_VDSO}, {"pid", SRC_PID}, {"tsc", SRC_TSC},
@@ -88,12 +87,9 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 	free(text);
 }
 
-static void on_tick(int sig, siginfo_t *info, void *context)
+static void on_tick(int sig)
 {
-	(void)context;
-	/* The timer's own come from the kernel. */
-	if (info->si_code <= 0)
-		witness_note(sig, info);
+	(void)sig;
 	ticked = breath_due = 1;
 }
 
@@ -107,12 +103,21 @@ bool monitor_ticked(void)
 
 void monitor_tick_start(void)
 {
-	struct itimerval every = {{0, 10000}, {0, 10000}};
-	struct sigaction sa = {.sa_sigaction = on_tick, .sa_flags = SA_SIGINFO};
+	struct itimerspec every = {{0, 10000000}, {0, 10000000}};
+	/* None that is passed on to the program: a tick that is pending would take one of those in. */
+	struct sigevent how = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
+	struct sigaction sa = {.sa_handler = on_tick};
+	timer_t timer;
 
 	/* No SA_RESTART: the tick is there to interrupt waits. */
+	sigaction(SIGPROF, &sa, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &how, &timer) == 0) {
+		timer_settime(timer, 0, &every, NULL);
+		return;
+	}
+	/* The user's limit on queued signals counts for timers (ulimit -i). */
 	sigaction(SIGALRM, &sa, NULL);
-	setitimer(ITIMER_REAL, &every, NULL);
+	setitimer(ITIMER_REAL, &(struct itimerval){{0, 10000}, {0, 10000}}, NULL);
 }
 
 static volatile sig_atomic_t alarmed;

@@ -170,7 +170,7 @@ void monitor_notef(struct monitor *m, int kind, int64_t value, const char *fmt, 
 	__attribute__((format(printf, 4, 5)));
 /* End all tasks of this version, and wait until they are gone. */
 void monitor_kill_all(struct monitor *m);
-/* Start the tick: SIGALRM every 10 ms, which interrupts waits. */
+/* Start the tick: SIGPROF every 10 ms, which interrupts waits. */
 void monitor_tick_start(void);
 /* Whether there was a tick since the last question. */
 bool monitor_ticked(void);

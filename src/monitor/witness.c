@@ -22,18 +22,11 @@ struct witness {
 
 static struct witness *here;
 
-void witness_note(int sig, const siginfo_t *info)
-{
-	if (!here)
-		return;
-	__atomic_store_n(&here->of[sig].sender, info->si_pid, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&here->of[sig].count, 1, __ATOMIC_RELEASE);
-}
-
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
-	witness_note(sig, info);
+	__atomic_store_n(&here->of[sig].sender, info->si_pid, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&here->of[sig].count, 1, __ATOMIC_RELEASE);
 }
 
 struct witness *witness_new(void)

@@ -18,8 +18,6 @@ struct witness *witness_new(void);
 void witness_free(struct witness *w);
 /* From here on this process is the one that watches for `sig`. */
 void witness_watch(struct witness *w, int sig);
-/* From a handler that the watcher has for another purpose as well: this signal has come. */
-void witness_note(int sig, const siginfo_t *info);
 /* Whether process `watcher` got `sig` from `sender` as well, since it was asked last. Takes some milliseconds where it did not. */
 bool witness_saw(struct witness *w, pid_t watcher, int sig, pid_t sender);
 
