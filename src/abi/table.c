@@ -281,6 +281,10 @@ bool row_leaves(const struct row *row, const uint64_t args[6], unsigned i, bool 
 		/* fallthrough */
 	case K_BUF: case K_STRV: case K_IOV: case K_MSG: case K_MMSG: case K_SOCKADDR: case K_CMSG:
 		return memory && a->dir & D_IN;
+	case K_ARRAY: case K_STRUCT:
+		/* Times that a file is given: the only ones that come in arrays, and utime's. */
+		return memory && a->dir & D_IN && (a->set == SHAPE_utimbuf || (a->kind == K_ARRAY &&
+		       (a->set == SHAPE_timespec || a->set == SHAPE_timeval)));
 	case K_MODE: case K_SIG: case K_UID: case K_GID:
 		return !memory;
 	case K_INT:

@@ -32,8 +32,8 @@ uint64_t row_arg(const struct row *row, const uint64_t args[6], unsigned i);
 /* Whether the kernel looks at argument i, from 1, with these arguments: at a mode only where a file is made. */
 bool row_uses(const struct row *row, const uint64_t args[6], unsigned i);
 
-/* Whether argument i, from 1 (`memory`: what it points at), leaves the program: bytes that are written, names, modes, an exit
- * status. Sizes, places, times, descriptors and ids do not. */
+/* Whether argument i, from 1 (`memory`: what it points at), leaves the program: bytes that are written, names, modes, times
+ * of files, an exit status. Sizes, places, time-outs, descriptors and ids do not. */
 bool row_leaves(const struct row *row, const uint64_t args[6], unsigned i, bool memory);
 
 /* Whether anything of the call must be looked at on entry because the call overwrites it. */

@@ -122,7 +122,8 @@ static void pass_on(int sig)
 /* The program runs, with all that tandem was given. Its status. */
 static int record(char **words, const char *path, const struct why_options *o)
 {
-	static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+	static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT};
+	void (*before[countof(passed)])(int);
 	char **argv, *ring = NULL;
 	int n = 0, status, argc = 0;
 
@@ -144,17 +145,13 @@ static int record(char **words, const char *path, const struct why_options *o)
 	if (!receiver)
 		exit(cmd_record(argc, argv));
 	/* A terminal's signals have reached the program. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
 	for (size_t i = 0; i < countof(passed); i++)
-		signal(passed[i], pass_on);
+		before[i] = signal(passed[i], passed[i] == SIGINT || passed[i] == SIGQUIT ? SIG_IGN : pass_on);
 	while (waitpid(receiver, &status, 0) < 0 && errno == EINTR)
 		;
+	for (size_t i = 0; i < countof(passed); i++)
+		signal(passed[i], before[i]);
 	receiver = 0;
-	signal(SIGINT, SIG_DFL);
-	signal(SIGQUIT, SIG_DFL);
-	signal(SIGUSR1, SIG_DFL);
-	signal(SIGUSR2, SIG_DFL);
 	free(ring);
 	free(argv);
 	return status;
@@ -413,10 +410,11 @@ static FILE *open_output(const struct why_options *o)
 	return f;
 }
 
-/* A program that is to be recorded, or a recording that is there. */
+/* A program that is to be recorded, or a recording that is there. From then on signals end us and leave nothing. */
 static const char *get_recording(char **words, bool program, const struct why_options *o)
 {
 	const char *path = words[0];
+	struct stat st;
 	int status;
 	char *found;
 
@@ -425,6 +423,7 @@ static const char *get_recording(char **words, bool program, const struct why_op
 			usage_error("why", "'%s' is one word too many: a program goes behind --", words[1]);
 		if (o->keep)
 			usage_error("why", "--keep is for a program that is run");
+		catch_endings();
 		return path;
 	}
 	if ((status = find_program(words[0], &found)))
@@ -436,8 +435,10 @@ static const char *get_recording(char **words, bool program, const struct why_op
 	}
 	path = o->keep ? o->keep : temporary;
 	status = record(words, path, o);
-	if (access(path, R_OK) < 0) {
-		temporary[0] = 0;
+	catch_endings();
+	/* The recorder has said why. */
+	if (stat(path, &st) < 0 || !st.st_size) {
+		remove_temporary();
 		exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_TANDEM);
 	}
 	return path;
@@ -458,11 +459,14 @@ int cmd_why(int argc, char **argv)
 		usage_error("why", "no program was given, and no recording");
 	out = open_output(&o);
 	w.path = get_recording(argv + rest, rest && !strcmp(argv[rest - 1], "--"), &o);
-	catch_endings();
 	since = now_mono();
 	config_init(&w.cfg);
 	w.r = replay_open(w.path, &w.cfg, 1, &recorded);
 	replay_versions(&w.cfg, &recorded, NULL);
+	/* It is open. */
+	if (w.path == temporary)
+		w.path = "the recording";
+	remove_temporary();
 	if (origins_read(&w.origins, w.r))
 		die("%s: there are more values in the recording than can be tried", w.path);
 	if (!w.r->complete)

@@ -320,6 +320,12 @@ bool experiment_insn(struct monitor *m, struct task *t, const struct event *e)
 	return false;
 }
 
+/* Which signal; without one its program goes on where it ended. */
+void experiment_fault(struct monitor *m, struct task *t, const struct event *e)
+{
+	gather(m, t, e, t->at == AT_FAULT ? "crash" : "signal", NULL, true, t->at == AT_FAULT ? t->fault.si_signo : 0);
+}
+
 /* ---- results ---- */
 
 int64_t experiment_result(const struct task *t, const struct event *e)

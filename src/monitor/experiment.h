@@ -42,6 +42,8 @@ bool experiment_passes(struct monitor *m, struct task *t, const struct event *e)
 bool experiment_call(struct monitor *m, struct task *t, const struct event *e);
 /* ... at the instruction. */
 bool experiment_insn(struct monitor *m, struct task *t, const struct event *e);
+/* t gets a fault where the recording has none, or none where it has one: that is an outcome. */
+void experiment_fault(struct monitor *m, struct task *t, const struct event *e);
 /* What t's call returns, where the recorded one was asked for more, or less. */
 int64_t experiment_result(const struct task *t, const struct event *e);
 /* t stands where `e` is taken: tell where that is, if it is asked for. */

@@ -248,7 +248,9 @@ static void check_hang(struct monitor *m, struct task *t)
 {
 	uint64_t now = now_mono(), allowed, used;
 
-	if (now - t->resumed < HANG_NS)
+	uint64_t hang = m->cfg->experiment ? HANG_NS / 5 : HANG_NS;
+
+	if (now - t->resumed < hang)
 		return;
 	used = task_cpu(t, 0);
 	if (!t->cpu_resumed) {
@@ -258,7 +260,7 @@ static void check_hang(struct monitor *m, struct task *t)
 		t->hang_looks = 0;
 		return;
 	}
-	allowed = HANG_NS + 20 * (m->event->cpu - min_of(m->event->cpu, t->leader_cpu));
+	allowed = hang + 20 * (m->event->cpu - min_of(m->event->cpu, t->leader_cpu));
 	if (used - t->cpu_resumed > allowed)
 		diverge(m, t, m->event, "hang", NULL, "computes for %.0f s without reaching the leader's next call",
 		        (used - t->cpu_resumed) / 1e9);
@@ -445,6 +447,8 @@ void follower_need_call(struct monitor *m, struct task *t, const struct event *e
 	case AT_CALL:
 		return;
 	case AT_FAULT:
+		if (m->cfg->experiment)
+			experiment_fault(m, t, e);
 		diverge(m, t, e, "crash", NULL, "gets signal %d where the leader makes a call", t->fault.si_signo);
 	case AT_INSN:
 		diverge(m, t, e, "call", NULL, "executes an instruction that the leader does not");
@@ -651,6 +655,8 @@ static int deliver_here(struct monitor *m, struct task *t, const siginfo_t *info
 static void on_fault_event(struct monitor *m, struct task *t, const struct event *e, const siginfo_t *info)
 {
 	follower_wait(m, t);
+	if (m->cfg->experiment && t->at != AT_FAULT)
+		experiment_fault(m, t, e);
 	if (t->at != AT_FAULT || t->fault.si_signo != info->si_signo)
 		diverge(m, t, e, t->at == AT_FAULT ? "signal" : follower_kind_of(t), NULL,
 		        "does not get the signal %d that the leader got here", info->si_signo);

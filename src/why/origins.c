@@ -44,7 +44,7 @@ const char *const amount_words[AMOUNTS] = {"another run's", "a little more", "a 
 /* How a piece is another one: as what it is read. */
 enum how { HOW_SECONDS, HOW_NANO, HOW_MICRO, HOW_ID, HOW_BYTES, HOW_NUMBER, HOW_TICKS, HOW_CPU, HOW_APIC, HOW_ENTRIES, HOW_NAME, HOW_SAMPLE };
 
-enum { DAY = 86400, FEW = 3 };
+enum { DAY = 86400, FEW = 3, TASKS_MAX = 1 << 24 };
 
 /* ---- reading ---- */
 
@@ -164,6 +164,7 @@ struct open_file {
 	char *path;             /* NULL: closed */
 	uint64_t offset;
 	bool random;
+	bool moved;             /* it was not read from its beginning on: nothing is known of where */
 };
 
 static struct open_file *find_file(const struct origins *s, uint32_t space, uint64_t fd)
@@ -215,6 +216,10 @@ static void note_descriptors(struct reading *g)
 	uint64_t fd = e->call == SYS_close ? e->args[0] : (uint64_t)e->result;
 	struct open_file *f;
 
+	if (e->call == SYS_lseek || e->call == SYS_readv || e->call == SYS_sendfile || e->call == SYS_copy_file_range)
+		for (int i = 0; i < 2; i++)
+			if ((f = find_file(g->s, e->space, e->args[i])))
+				f->moved = true;
 	if ((e->call != SYS_open && e->call != SYS_openat && e->call != SYS_close) || fd > INT32_MAX)
 		return;
 	if ((f = find_file(g->s, e->space, fd))) {
@@ -228,12 +233,22 @@ static void note_descriptors(struct reading *g)
 	f->random = !strcmp(f->path, "/dev/urandom") || !strcmp(f->path, "/dev/random");
 }
 
-/* The same bytes of the file as they are now; false: there are none. What is not a file, or is not named from the root, is not opened. */
-static bool sample_file(const char *path, uint64_t offset, uint8_t *to, uint32_t len)
+/* The kernel's own files have no times that tell. */
+static bool has_changed(const char *path, const struct stat *st, uint64_t since)
+{
+	uint64_t changed = st->st_ctim.tv_sec * 1000000000ull + st->st_ctim.tv_nsec;
+
+	return changed > since || !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
+}
+
+/* The same bytes of the file as they are now; false: there are none, or it was not changed since then. What is not a file, or is not
+ * named from the root, is not opened. */
+static bool sample_file(const char *path, uint64_t since, uint64_t offset, uint8_t *to, uint32_t len)
 {
 	struct stat st;
 	bool ok = false;
-	int fd = *path == '/' && stat(path, &st) == 0 && S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	int fd = *path == '/' && stat(path, &st) == 0 && S_ISREG(st.st_mode) && has_changed(path, &st, since) ?
+	         open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 
 	if (fd >= 0) {
 		ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read_all_at(fd, to, len, offset) == 0;
@@ -256,14 +271,14 @@ static void add_read(struct reading *g, const struct part *out)
 		return;
 	}
 	now = xmalloc(out->len);
-	if (sample_file(f->path, f->offset, now, out->len) && memcmp(now, part_data(out), out->len)) {
+	if (!f->moved && !(g->e->flags & EVF_MORE) && sample_file(f->path, g->e->left, f->offset, now, out->len) && memcmp(now, part_data(out), out->len)) {
 		/* What is there now stands behind what was there then. */
 		add_piece(g, CAUSE_FILE, HOW_SAMPLE, part_data(out), out->len);
 		buf_add(&s->bytes, now, out->len);
 		s->at[s->n - 1].path = s->bytes.len;
 		buf_add(&s->bytes, f->path, strlen(f->path) + 1);
 	}
-	f->offset += out->len;
+	f->offset += g->e->result;
 	free(now);
 }
 
@@ -353,7 +368,7 @@ int origins_read(struct origins *s, struct log_reader *r)
 	log_rewind(r);
 	while ((g.e = log_next(r))) {
 		s->events++;
-		if (s->n > UINT32_MAX / 2 || s->bytes.len > 1ull << 30)
+		if (s->n > UINT32_MAX / 2 || s->bytes.len > 1ull << 30 || g.e->task > TASKS_MAX)
 			return -EFBIG;
 		if (g.e->type == EV_START && !s->now)
 			take_sample(s, g.e);

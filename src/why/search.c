@@ -198,13 +198,22 @@ static enum manner manner_of(const struct place *s)
 	}
 }
 
-/* Places without an effect so far; of families only those that matter. */
+static bool is_one(const uint32_t *list, uint32_t n, uint32_t what)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (list[i] == what)
+			return true;
+	return false;
+}
+
+/* Places without an effect so far, and of which that could be seen; of families only those that matter. */
 static uint32_t list_untried(const struct search *x, enum manner manner, const bool *matter, uint32_t *list)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < x->nplaces; i++)
-		if (!x->place[i].found && manner_of(&x->place[i]) == manner && matter[family_of(&x->place[i])])
+		if (!x->place[i].found && manner_of(&x->place[i]) == manner && matter[family_of(&x->place[i])] &&
+		    !is_one(x->unclear, x->nunclear, i))
 			list[n++] = i;
 	return n;
 }
@@ -265,14 +274,6 @@ static void try_singly(struct search *x, int amount)
 	n = list_untried(x, AS_A_RUN, matter, list);
 	try_groups(&w, list, n, 1);
 	free(list);
-}
-
-static bool is_one(const uint32_t *list, uint32_t n, uint32_t what)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (list[i] == what)
-			return true;
-	return false;
 }
 
 /* Places that are to be tried in sets: what is of a whole run is not, since it is not the same twice. */
