@@ -1,7 +1,7 @@
 #!/bin/bash
 # 56-races.t - programs whose threads race (prog/race-*.c): natively each prints something else nearly every time; the versions agree.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/races.sh"
+. "$here/races.sh"
 
 n=$many
 

@@ -2,7 +2,7 @@
 # 58-spins.t - processes that race for what they share, and tasks that wait by spinning; natively each prints something else nearly
 # every time; the versions agree.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/races.sh"
+. "$here/races.sh"
 
 n=$many
 race race-pipe
