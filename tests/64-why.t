@@ -50,8 +50,7 @@ done
 
 # ---- the programs ----
 
-some='why-pid-cached why-clock why-stamp why-both-zero why-elapsed why-directory why-name why-exit why-xor why-discard why-pid-agrees
-      why-stack-address why-uninit why-behind why-uptime why-tid'
+some='why-stamp why-both-zero why-elapsed why-directory why-exit why-pid-agrees why-stack-address why-padding why-behind why-uptime why-tid'
 for program in "$here"/prog/why-*.c; do
     name=$(basename "$program" .c)
     [ -n "${TANDEM_SOAK:-}" ] || [[ " $(echo $some) " == *" $name "* ]] || continue
