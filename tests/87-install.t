@@ -29,8 +29,9 @@ complete_words() {
         "${COMP_WORDS[COMP_CWORD - 1]}"; printf "%s\n" "${COMPREPLY[@]}" | sed "s/ *$//" | sort | tr "\n" " "' \
         complete "$T/root/usr/share/bash-completion/completions/tandem" "$@" 2>&1
 }
-is "completion: commands" "$(complete_words tandem "")" "--help --version diff doctor record replay run show trace "
+is "completion: commands" "$(complete_words tandem "")" "--help --version diff doctor record replay run show trace why "
 is "... options of record" "$(complete_words tandem record --b)" "--bundle "
+is "... options of why" "$(complete_words tandem why --k)" "--keep= "
 is "... a recording" "$(cd "$T" && touch a.rec && complete_words tandem replay a.)" "a.rec "
 is "... what a replay can expose" "$(complete_words tandem replay --expose = u)" "uninit "
 is "... options of diff, and its second recording" "$(complete_words tandem diff --j) $(cd "$T" && complete_words tandem diff a.rec a.)" "--json  a.rec "
