@@ -20,8 +20,9 @@ const char *const cause_name[CAUSE_KINDS] = {
 };
 const char *const cause_words[CAUSE_KINDS] = {
 	"the time", "a file's time", "a process id", "a thread id", "random bytes", "a file's number", "the order of a directory",
-	"the time stamp counter", "the processor it runs on", "the name of the machine", "a file that somebody else changes", "the random bytes that a program starts with "
-	"(AT_RANDOM)", "where in memory things lie", "memory that was never written"
+	"the time stamp counter", "the processor it runs on", "the name of the machine", "a file that somebody else changes",
+	"the random bytes that a program starts with (AT_RANDOM)",
+	"where in memory things lie", "memory that was never written"
 };
 const char *const cause_help[CAUSE_KINDS] = {
 	"fix the time (SOURCE_DATE_EPOCH, faketime), or leave it out",
