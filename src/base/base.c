@@ -282,3 +282,20 @@ uint64_t rng_next(uint64_t *state)
 	*state = x;
 	return x * 0x2545f4914f6cdd1du;
 }
+
+size_t first_at_least(const void *list, size_t n, size_t size, uint64_t key)
+{
+	size_t from = 0, to = n;
+
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+		uint64_t x;
+
+		memcpy(&x, (const char *)list + mid * size, sizeof(x));
+		if (x < key)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}

@@ -69,6 +69,9 @@ int write_all(int fd, const void *data, size_t len);
 /* All of the bytes at an offset; -ENODATA where the file ends before. */
 int read_all_at(int fd, void *to, size_t len, uint64_t at);
 
+/* The first of `n` elements, sorted by a uint64_t that each begins with, for which that is at least `key`: its index, or n. */
+size_t first_at_least(const void *list, size_t n, size_t size, uint64_t key);
+
 /* xorshift64*: repeatable choices from a printed seed. */
 uint64_t rng_next(uint64_t *state);
 

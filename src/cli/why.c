@@ -472,7 +472,7 @@ int cmd_why(int argc, char **argv)
 	if (!w.r->complete)
 		die("%s", w.r->damage ? w.r->damage : "the recording has no end");
 	w.verbose = o.verbose && isatty(2);
-	w.search = (struct search){.s = &w.origins, .attempt = attempt, .ctx = &w};
+	w.search = (struct search){.attempt = attempt, .ctx = &w};
 	look_where(&w);
 	make_places(&w);
 	search(&w.search);

@@ -111,17 +111,9 @@ void experiment_end(struct monitor *m)
 void experiment_place(struct monitor *m, struct task *t, const struct event *e)
 {
 	const struct experiment *x = m->cfg->experiment;
-	size_t from = 0, to = x ? x->nplaces : 0;
+	size_t i = x ? first_at_least(x->place, x->nplaces, sizeof(*x->place), e->seq) : 0;
 
-	while (from < to) {
-		size_t mid = (from + to) / 2;
-
-		if (x->place[mid] < e->seq)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	if (x && from < x->nplaces && x->place[from] == e->seq)
+	if (x && i < x->nplaces && x->place[i] == e->seq)
 		tell(m, "place", finding_place(m, t, e));
 }
 
@@ -230,17 +222,7 @@ static const struct way *way_of(const struct monitor *m, const struct task *t)
 
 static uint32_t step_of(const struct way *w, uint64_t seq)
 {
-	uint32_t from = 0, to = w->n;
-
-	while (from < to) {
-		uint32_t mid = (from + to) / 2;
-
-		if (w->step[mid].seq < seq)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return from;
+	return first_at_least(w->step, w->n, sizeof(*w->step), seq);
 }
 
 /* The next of the recorded calls, from `e` on, that may be the one that t stands at; 0: none. */

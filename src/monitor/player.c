@@ -164,17 +164,7 @@ static void list_pieces(struct player *p)
 
 static uint32_t first_piece(const struct player *p, uint64_t store)
 {
-	uint32_t low = 0, high = p->npieces;
-
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
-
-		if (p->piece[mid].store < store)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return first_at_least(p->piece, p->npieces, sizeof(*p->piece), store);
 }
 
 static _Noreturn void player_end(struct player *p, const char *why)

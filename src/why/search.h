@@ -36,7 +36,6 @@ struct cause {
 typedef struct trial search_try(void *ctx, const uint32_t *which, uint32_t n, int amount, unsigned exposed);
 
 struct search {
-	const struct origins *s;
 	struct place *place;
 	uint32_t nplaces;
 	search_try *attempt;
