@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/recording.h"
+#include "show/json.h"
 #include "show/names.h"
 #include "show/text.h"
 
@@ -131,15 +132,6 @@ void diff_value(struct buf *out, const struct value_difference *d, int side)
 
 /* ---- JSON ---- */
 
-static json_t *text_json(const struct buf *b)
-{
-	char *text = text_printable(b->at ? b->at : "");
-	json_t *j = json_string(text);
-
-	free(text);
-	return j;
-}
-
 static json_t *event_json(struct diff_view *v, const struct change *c, int side)
 {
 	const struct event *e = diff_event(v, c, side, 0);
@@ -151,7 +143,7 @@ static json_t *event_json(struct diff_view *v, const struct change *c, int side)
 	show_event(&text, e, v->show);
 	if (text.len)
 		text.at[--text.len] = 0;
-	j = json_pack("{s:I, s:o}", "event", (json_int_t)e->seq, "text", text_json(&text));
+	j = json_pack("{s:I, s:o}", "event", (json_int_t)e->seq, "text", json_of(&text));
 	buf_free(&text);
 	return j;
 }
@@ -167,12 +159,12 @@ static json_t *difference_json(const struct event *e, const struct value_differe
 		diff_value(&b, d, 1);
 	}
 	j = json_pack("{s:s, s:b, s:i, s:o}", "what", d->a.class == VALUE_DID ? "did" : "got", "itself", d->a.nature != VALUE_STEADY, "argument",
-	              d->a.arg, "where", text_json(&where));
+	              d->a.arg, "where", json_of(&where));
 	if (diff_offset(d) >= 0)
 		json_object_set_new(j, "offset", json_integer(diff_offset(d)));
 	if (!d->only_one) {
-		json_object_set_new(j, "a", text_json(&a));
-		json_object_set_new(j, "b", text_json(&b));
+		json_object_set_new(j, "a", json_of(&a));
+		json_object_set_new(j, "b", json_of(&b));
 	}
 	buf_free(&where);
 	buf_free(&a);

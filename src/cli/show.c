@@ -11,6 +11,7 @@
 #include "cli/printer.h"
 #include "cli/recording.h"
 #include "monitor/given.h"
+#include "show/json.h"
 
 enum { OPT_FROM = 256, OPT_TO, OPT_TASK, OPT_CALL, OPT_JSON, OPT_CHROME, OPT_ALL };
 
@@ -70,16 +71,6 @@ static const char *type_name(int type)
 	return name[type];
 }
 
-/* What show_ functions write may hold bytes of the program's. */
-static json_t *text_json(const struct buf *b)
-{
-	char *text = text_printable(b->at ? b->at : "");
-	json_t *j = json_string(text);
-
-	free(text);
-	return j;
-}
-
 static bool is_call(const struct event *e)
 {
 	return e->type == EV_CALL || e->type == EV_ENTER || e->type == EV_LEAVE || e->type == EV_INSN;
@@ -95,9 +86,9 @@ static json_t *call_json(const struct event *e, const struct show_options *o)
 	for (int i = 0; i < show_argument_count(e); i++) {
 		buf_clear(&one);
 		show_one_argument(&one, e, i, o);
-		json_array_append_new(args, text_json(&one));
+		json_array_append_new(args, json_of(&one));
 	}
-	j = json_pack("{s:o, s:o, s:o}", "call", text_json(&name), "args", args, "text", text_json(&text));
+	j = json_pack("{s:o, s:o, s:o}", "call", json_of(&name), "args", args, "text", json_of(&text));
 	if (e->type != EV_ENTER)
 		json_object_set_new(j, "result", json_integer(e->result));
 	buf_free(&name);
@@ -197,7 +188,7 @@ static void chrome_tracks(struct printer *p, struct chrome *c, const struct even
 
 		show_one_argument(&path, e, e->call == SYS_execveat, &p->o->show);
 		chrome_put(p, c, json_pack("{s:s, s:s, s:I, s:{s:o}}", "name", "process_name", "ph", "M", "pid",
-		                           (json_int_t)*pid_of(c, e->task), "args", "name", text_json(&path)));
+		                           (json_int_t)*pid_of(c, e->task), "args", "name", json_of(&path)));
 		buf_free(&path);
 	}
 }
@@ -209,17 +200,17 @@ static void chrome_slice(struct printer *p, struct chrome *c, const struct event
 
 	if (e->type == EV_SIGNAL) {
 		show_event(&text, e, &(struct show_options){.string_max = 32, .abbreviate = true});
-		chrome_put(p, c, json_pack("{s:o, s:s, s:s, s:f, s:I, s:I, s:{s:I}}", "name", text_json(&text), "ph", "i", "s", "t", "ts",
+		chrome_put(p, c, json_pack("{s:o, s:s, s:s, s:f, s:I, s:I, s:{s:I}}", "name", json_of(&text), "ph", "i", "s", "t", "ts",
 		                           micros(c, e->entered), "pid", pid, "tid", (json_int_t)e->tid, "args", "event",
 		                           (json_int_t)e->seq));
 	} else if (is_call(e) && e->type != EV_ENTER) {
 		show_name(&name, e);
 		show_call(&text, e, &p->o->show);
-		chrome_put(p, c, json_pack("{s:o, s:s, s:s, s:f, s:f, s:I, s:I, s:{s:I, s:o}}", "name", text_json(&name), "cat",
+		chrome_put(p, c, json_pack("{s:o, s:s, s:s, s:f, s:f, s:I, s:I, s:{s:I, s:o}}", "name", json_of(&name), "cat",
 		                           e->type == EV_INSN ? "instruction" : e->flags & EVF_VDSO ? "vdso" : "call", "ph", "X", "ts",
 		                           micros(c, e->entered), "dur", max_of(micros(c, e->left) - micros(c, e->entered), 0.001),
 		                           "pid", pid, "tid", (json_int_t)e->tid, "args", "event", (json_int_t)e->seq, "call",
-		                           text_json(&text)));
+		                           json_of(&text)));
 	}
 	buf_free(&name);
 	buf_free(&text);

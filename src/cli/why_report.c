@@ -7,20 +7,12 @@
 #include "abi/table.h"
 #include "cli/why.h"
 #include "show/decode.h"
+#include "show/json.h"
 #include "show/names.h"
 
 enum { FRAMES_SHOWN = 8, TEXT_MAX = 240 };
 
 /* ---- pieces ---- */
-
-static json_t *text_json(const char *s)
-{
-	char *text = s ? text_printable(s) : NULL;
-	json_t *j = text ? json_string(text) : json_null();
-
-	free(text);
-	return j;
-}
 
 static json_t *show_json(const struct event *e)
 {
@@ -34,7 +26,7 @@ static json_t *show_json(const struct event *e)
 		show_call(&b, e, &o);
 	while (b.len && b.at[b.len - 1] == '\n')
 		b.at[--b.len] = 0;
-	j = text_json(b.at);
+	j = json_text(b.at);
 	buf_free(&b);
 	return j;
 }
@@ -67,7 +59,7 @@ static json_t *call_json(const struct origin *x)
 {
 	bool insn = x->key >> 24 == EV_INSN;
 
-	return text_json(insn ? insn_name(x->key & 0x7fffff) : call_name(x->key & 0x7fffff, x->key >> 23 & 1));
+	return json_text(insn ? insn_name(x->key & 0x7fffff) : call_name(x->key & 0x7fffff, x->key >> 23 & 1));
 }
 
 static json_t *frames_of(const struct why *w, const struct place *s)

@@ -24,6 +24,7 @@
 #include "monitor/reprint.h"
 #include "monitor/shields/insn.h"
 #include "monitor/witness.h"
+#include "show/json.h"
 
 #ifndef ARCH_SET_CPUID
 #define ARCH_SET_CPUID 0x1012
@@ -363,15 +364,6 @@ static void kill_version(const struct version *v)
 {
 	for (int i = 0; v->running && i < 5 && signal_tasks_of(v->monitor, SIGKILL); i++)
 		nap_ns(2000000);
-}
-
-static json_t *json_text(const char *s)
-{
-	char *text = text_printable(s);
-	json_t *j = json_string(text);
-
-	free(text);
-	return j;
 }
 
 static void found_outside(void *ctx, const char *line)

@@ -19,6 +19,7 @@
 #include "monitor/gdb.h"
 #include "monitor/shields/shields.h"
 #include "show/decode.h"
+#include "show/json.h"
 #include "show/names.h"
 #include "show/symbols.h"
 
@@ -161,23 +162,14 @@ static void follower_side(struct monitor *m, struct side *s, struct task *t)
 
 /* ---- JSON ---- */
 
-static json_t *text_or_null(const char *s)
-{
-	char *text = s ? text_printable(s) : NULL;
-	json_t *j = text ? json_string(text) : json_null();
-
-	free(text);
-	return j;
-}
-
 static json_t *frames_json(const struct side *s)
 {
 	json_t *list = json_array();
 
 	for (int i = 0; i < s->nframes; i++)
 		json_array_append_new(list, json_pack("{s:o, s:o, s:i, s:o, s:I, s:I}",
-			"function", text_or_null(s->frame[i].function), "file", text_or_null(s->frame[i].file),
-			"line", s->frame[i].line, "module", text_or_null(s->frame[i].module),
+			"function", json_text(s->frame[i].function), "file", json_text(s->frame[i].file),
+			"line", s->frame[i].line, "module", json_text(s->frame[i].module),
 			"pc", (json_int_t)s->frame[i].pc, "offset", (json_int_t)s->frame[i].offset));
 	return list;
 }
@@ -191,7 +183,7 @@ static json_t *args_json(const struct event *e)
 	for (int i = 0; i < show_argument_count(e); i++) {
 		buf_clear(&b);
 		show_one_argument(&b, e, i, &o);
-		json_array_append_new(list, text_or_null(b.at ? b.at : ""));
+		json_array_append_new(list, json_text(b.at ? b.at : ""));
 	}
 	buf_free(&b);
 	return list;
@@ -228,8 +220,8 @@ static json_t *side_json(const struct side *s)
 		return json_null();
 	if (s->e)
 		show_title(&name, s->e);
-	j = json_pack("{s:o, s:o, s:o, s:I, s:o, s:b}", "call", text_or_null(s->e ? name.at : NULL),
-	              "shown", text_or_null(s->call.at), "args", s->e && is_call(s->e) ? args_json(s->e) : json_array(),
+	j = json_pack("{s:o, s:o, s:o, s:I, s:o, s:b}", "call", json_text(s->e ? name.at : NULL),
+	              "shown", json_text(s->call.at), "args", s->e && is_call(s->e) ? args_json(s->e) : json_array(),
 	              "result", (json_int_t)(s->e ? s->e->result : 0), "backtrace", frames_json(s),
 	              "truncated", s->truncated);
 	buf_free(&name);
@@ -520,7 +512,7 @@ static json_t *make_finding(struct monitor *m, struct task *t, const struct even
 	show_recent(m, text);
 	j = json_pack("{s:i, s:i, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "version", m->version, "task", (int)e->task,
 	              "event", (json_int_t)e->seq, "kind", kind, "what", what, "leader", side_json(&leader),
-	              "follower", side_json(&own), "difference", difference_json(d), "others", others, "text", text_or_null(text->at));
+	              "follower", side_json(&own), "difference", difference_json(d), "others", others, "text", json_text(text->at));
 	must(j);
 	free(own.e);
 	buf_free(&own.call);
